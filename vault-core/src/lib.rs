@@ -1,0 +1,14 @@
+//! The core of MedVault: a patient-held, encrypted health-record vault over IPFS.
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod block;
+mod codec;
+mod ids;
+mod random;
+mod store;
+
+pub use block::{Block, BlockError, Cid, Codec, Digest, MAX_BLOCK_LEN, ParseCidError};
+pub use codec::DecodeError;
+pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
+pub use store::{BlockStore, StoreError};

@@ -1,0 +1,40 @@
+//! Where blocks live: the [`BlockStore`] trait and the stores that this project ships.
+
+use crate::block::{Block, Cid};
+
+/// Why a block store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system refused.
+    #[error("block store: {0}")]
+    Io(#[from] std::io::Error),
+    /// What is on disk is not a block store of this version.
+    #[error("block store is damaged: {0}")]
+    Damaged(String),
+}
+
+/// A set of blocks, by CID.
+///
+/// Implementations are safe to use from several threads and check every block against its CID on
+/// the way out. Writers are serialised by the vault's lock, not by the store.
+pub trait BlockStore: Send + Sync {
+    /// Adds blocks. They are readable at once but durable only after [`BlockStore::sync`].
+    /// Adding a block that is already there does nothing.
+    fn put(&self, blocks: &[Block]) -> Result<(), StoreError>;
+
+    /// Reads a block; `None` when it is not there or no longer matches its CID.
+    fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError>;
+
+    /// Whether a block is there, without reading it.
+    fn has(&self, cid: &Cid) -> Result<bool, StoreError>;
+
+    /// Makes everything put so far durable.
+    fn sync(&self) -> Result<(), StoreError>;
+
+    /// Deletes blocks for good, durably when it returns. Unknown CIDs are passed over.
+    /// Returns how many were deleted.
+    fn remove(&self, cids: &[Cid]) -> Result<usize, StoreError>;
+
+    /// Every block's CID, in no particular order.
+    fn list(&self) -> Result<Vec<Cid>, StoreError>;
+}
