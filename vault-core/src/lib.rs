@@ -6,9 +6,11 @@ mod block;
 mod codec;
 mod ids;
 mod random;
+mod seal;
 mod store;
 
 pub use block::{Block, BlockError, Cid, Codec, Digest, MAX_BLOCK_LEN, ParseCidError};
 pub use codec::DecodeError;
 pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
+pub use seal::OpenError;
 pub use store::{BlockStore, StoreError};
