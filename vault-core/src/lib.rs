@@ -4,6 +4,7 @@
 
 mod block;
 mod codec;
+mod envelope;
 mod ids;
 mod random;
 mod seal;
@@ -11,6 +12,11 @@ mod store;
 
 pub use block::{Block, BlockError, Cid, Codec, Digest, MAX_BLOCK_LEN, ParseCidError};
 pub use codec::DecodeError;
+pub use envelope::{
+    DEFAULT_WORK_FACTOR, ENVELOPE_LEN, ENVELOPE_PAYLOAD_MAX, EnvelopeError, IdentityKey,
+    MAX_RECIPIENTS, MAX_WORK_FACTOR, ParseKeyError, RecipientKey, decrypt_with,
+    decrypt_with_passphrase, encrypt_to, encrypt_with_passphrase, open_envelope, seal_envelope,
+};
 pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
 pub use seal::OpenError;
 pub use store::{BlockStore, StoreError};
