@@ -20,3 +20,4 @@ pub use envelope::{
 pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
 pub use seal::OpenError;
 pub use store::{BlockStore, StoreError};
+pub use store::{BlockStore, MemoryStore, StoreError};

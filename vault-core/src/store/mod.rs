@@ -1,6 +1,13 @@
 //! Where blocks live: the [`BlockStore`] trait and the stores that this project ships.
 
-use crate::block::{Block, Cid};
+mod memory;
+
+#[cfg(test)]
+pub(crate) mod conformance;
+
+pub use memory::MemoryStore;
+
+use crate::block::{Block, Cid, Codec};
 
 /// Why a block store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +18,20 @@ pub enum StoreError {
     /// What is on disk is not a block store of this version.
     #[error("block store is damaged: {0}")]
     Damaged(String),
+    /// A raw block that is empty or holds nothing but zero bytes: stores use such blocks to fill
+    /// the place of deleted ones. Nothing sealed ever looks like that.
+    #[error("a block of nothing but zero bytes cannot be stored")]
+    ZeroBlock,
+}
+
+/// Fails when one of `blocks` is what [`StoreError::ZeroBlock`] describes.
+fn refuse_zeros(blocks: &[Block]) -> Result<(), StoreError> {
+    let zeros =
+        |block: &Block| block.cid().codec() == Codec::Raw && block.data().iter().all(|b| *b == 0);
+    if blocks.iter().any(zeros) {
+        return Err(StoreError::ZeroBlock);
+    }
+    Ok(())
 }
 
 /// A set of blocks, by CID.
@@ -19,7 +40,11 @@ pub enum StoreError {
 /// the way out. Writers are serialised by the vault's lock, not by the store.
 pub trait BlockStore: Send + Sync {
     /// Adds blocks. They are readable at once but durable only after [`BlockStore::sync`].
-    /// Adding a block that is already there does nothing.
+    /// Adding a block that is already there does nothing; one that is there but damaged is
+    /// written again.
+    ///
+    /// # Errors
+    /// [`StoreError::ZeroBlock`], and then nothing was added; [`StoreError::Io`].
     fn put(&self, blocks: &[Block]) -> Result<(), StoreError>;
 
     /// Reads a block; `None` when it is not there or no longer matches its CID.
