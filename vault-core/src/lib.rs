@@ -6,6 +6,7 @@ mod block;
 mod codec;
 mod envelope;
 mod ids;
+pub mod log;
 mod random;
 mod seal;
 mod store;
