@@ -149,3 +149,167 @@ impl SignedCheckpoint {
         &self.note
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NAME: &str = "log.example/7";
+    const ROOT: &str = "XcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=";
+    const EMPTY: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+
+    fn key() -> SigningKey {
+        SigningKey::from_bytes(&[7; 32])
+    }
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint {
+            origin: NAME.into(),
+            size: 8,
+            root: TreeHash::from_base64(ROOT).unwrap(),
+        }
+    }
+
+    /// Made with Go's golang.org/x/mod/sumdb/note from the same seed.
+    #[test]
+    fn signs_exactly_as_the_reference_implementation() {
+        let expected = "log.example/7\n8\nXcnaeacGWamtVZy3Ad7ZoqudgjqtL0lgz+Nw7/RgQyg=\n\n\
+            \u{2014} log.example/7 r6HckVku4zRR/s1NxeAU1ARMgdQphjSPjRi9NFvXDGadJ4L+SFI27bZ5wwBY3FC4IwlxhYi4cmFBDy+qSQNOIMXInAc=\n";
+        let signed = checkpoint().sign(NAME, &key()).unwrap();
+        assert_eq!(signed.as_bytes(), expected.as_bytes());
+        let parsed = SignedCheckpoint::parse(expected.as_bytes()).unwrap();
+        assert_eq!(parsed, signed);
+        let verified = parsed.verify(NAME, &key().verifying_key());
+        assert_eq!(verified, Ok(&checkpoint()));
+    }
+
+    /// The example of C2SP tlog-cosignature.
+    #[test]
+    fn reads_the_example_of_the_specification() {
+        let text = "example.com/behind-the-sofa\n20852163\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n\
+            \u{2014} example.com/behind-the-sofa Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n\
+            \u{2014} witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==\n";
+        let signed = SignedCheckpoint::parse(text.as_bytes()).unwrap();
+        assert_eq!(signed.unverified().size, 20_852_163);
+        assert_eq!(signed.signatures()[1].name(), "witness.example.com/w1");
+        assert_eq!(signed.signatures()[1].key_id(), [0x8d, 0x66, 0xcf, 0x3f]);
+        let other = signed.verify("example.com/behind-the-sofa", &key().verifying_key());
+        assert_eq!(other, Err(CheckpointError::Note(NoteError::NotSigned)));
+    }
+
+    #[test]
+    fn another_name_key_or_type_is_not_a_signature() {
+        let not_signed = Err(CheckpointError::Note(NoteError::NotSigned));
+        let signed = checkpoint().sign(NAME, &key()).unwrap();
+        let own = key().verifying_key();
+        assert_eq!(signed.verify("log.example/8", &own), not_signed);
+        let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        assert_eq!(signed.verify(NAME, &other), not_signed);
+        assert_eq!(
+            crate::log::verify_cosignature(&signed, NAME, &own),
+            Err(NoteError::NotSigned)
+        );
+    }
+
+    #[test]
+    fn every_looser_form_is_refused() {
+        let text = |origin: &str, size: &str, root: &str| format!("{origin}\n{size}\n{root}\n");
+        assert!(Checkpoint::from_text(&text(NAME, "8", ROOT)).is_ok());
+        assert!(Checkpoint::from_text(&text(NAME, "0", EMPTY)).is_ok());
+        assert!(Checkpoint::from_text(&text(NAME, "9223372036854775807", ROOT)).is_ok());
+        for bad in [
+            text("", "8", ROOT),
+            text("a\u{85}b", "8", ROOT),
+            text(NAME, "", ROOT),
+            text(NAME, "08", ROOT),
+            text(NAME, "+8", ROOT),
+            text(NAME, "-8", ROOT),
+            text(NAME, " 8", ROOT),
+            text(NAME, "0x8", ROOT),
+            text(NAME, "9223372036854775808", ROOT),
+            text(NAME, "18446744073709551616", ROOT),
+            text(NAME, "0", ROOT), // an empty tree has but one root
+            text(NAME, "00", EMPTY),
+            text(NAME, "8", &ROOT[..43]),
+            text(NAME, "8", &ROOT.replace("g=", "h=")),
+            text(NAME, "8", &format!("{ROOT} ")),
+            text(NAME, "8", ""),
+            format!("{}extension\n", text(NAME, "8", ROOT)),
+            format!("{}\n", text(NAME, "8", ROOT)),
+            format!("{NAME}\n8\n{ROOT}"),
+            format!("{NAME}\n8\n"),
+            String::new(),
+        ] {
+            let malformed = Err(CheckpointError::Malformed);
+            assert_eq!(Checkpoint::from_text(&bad), malformed, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_signed() {
+        let with = |origin: &str, size, root| Checkpoint {
+            origin: origin.into(),
+            size,
+            root,
+        };
+        let root = checkpoint().root;
+        for bad in [
+            with("", 8, root),
+            with("two\nlines", 8, root),
+            with("a\n\nb", 8, root),
+            with(&"x".repeat(9_000), 8, root),
+            with(NAME, u64::MAX, root),
+            with(NAME, 0, root),
+        ] {
+            assert!(bad.sign(NAME, &key()).is_err(), "{bad:?}");
+        }
+        for name in ["", "a b", "a+b", "a\nb", &"x".repeat(256)] {
+            let refused = checkpoint().sign(name, &key());
+            assert_eq!(refused, Err(CheckpointError::Note(NoteError::KeyName)));
+        }
+    }
+
+    /// With the identity point as public key and as R, and S = 0, lax verification accepts any text.
+    #[test]
+    fn a_key_of_small_order_signs_nothing() {
+        let mut identity = [0; 32];
+        identity[0] = 1;
+        let weak = VerifyingKey::from_bytes(&identity).unwrap();
+        let mut forged = [0; 64];
+        forged[0] = 1;
+        let line = NoteSignature::new(NAME, key_id(NAME, TYPE_ED25519, &weak), forged.to_vec());
+        let note = Note::new(&checkpoint().to_text(), &[line.unwrap()]).unwrap();
+        let signature = Signature::from_bytes(&forged);
+        use ed25519_dalek::Verifier as _;
+        assert!(weak.verify(note.text().as_bytes(), &signature).is_ok());
+        let signed = SignedCheckpoint::from_note(note).unwrap();
+        let refused = signed.verify(NAME, &weak);
+        assert_eq!(refused, Err(CheckpointError::Note(NoteError::BadSignature)));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn an_altered_byte_never_verifies(at: prop::sample::Index, flip in 1_u8..=255) {
+            let signed = checkpoint().sign(NAME, &key()).unwrap();
+            let mut bytes = signed.as_bytes().to_vec();
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            let accepted = SignedCheckpoint::parse(&bytes)
+                .is_ok_and(|altered| altered.verify(NAME, &key().verifying_key()).is_ok());
+            prop_assert!(!accepted);
+        }
+
+        #[test]
+        fn round_trip(origin in "[a-zé./ 0-9+-]{1,40}", size in 1..=MAX_TREE_SIZE, root: [u8; 32]) {
+            let root = TreeHash::from_bytes(root);
+            let checkpoint = Checkpoint { origin, size, root };
+            let signed = checkpoint.sign(NAME, &key()).unwrap();
+            let parsed = SignedCheckpoint::parse(signed.as_bytes()).unwrap();
+            prop_assert_eq!(parsed.verify(NAME, &key().verifying_key()), Ok(&checkpoint));
+            prop_assert_eq!(parsed, signed);
+        }
+    }
+}

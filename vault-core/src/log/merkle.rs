@@ -249,6 +249,7 @@ fn skip_lone_levels(position: &mut u64, last: &mut u64) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::testing::naive_root;
     use super::*;
     use data_encoding::HEXLOWER;
 
@@ -296,23 +297,11 @@ mod tests {
     const NODE_4_6: &str = "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a";
     const NODE_6_8: &str = "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0";
 
-    /// RFC 6962 section 2.1, word for word.
-    fn naive(leaves: &[TreeHash]) -> TreeHash {
-        match leaves {
-            [] => EMPTY_ROOT,
-            [leaf] => *leaf,
-            _ => {
-                let (left, right) = leaves.split_at(leaves.len().next_power_of_two() / 2);
-                node_hash(&naive(left), &naive(right))
-            }
-        }
-    }
-
     #[test]
     fn roots_of_the_known_trees() {
         let leaves = leaves();
         for (size, root) in ROOTS.iter().enumerate() {
-            assert_eq!(naive(&leaves[..size]), hash(root), "{size} leaves");
+            assert_eq!(naive_root(&leaves[..size]), hash(root), "{size} leaves");
         }
         assert_eq!(EMPTY_ROOT.as_bytes()[..], Sha256::digest(b"")[..]);
     }

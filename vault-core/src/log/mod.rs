@@ -4,12 +4,16 @@
 //! RFC 6962, proofs RFC 9162 section 2.1, tiles C2SP tlog-tiles, checkpoints C2SP signed-note and
 //! tlog-checkpoint, countersignatures C2SP tlog-cosignature (Ed25519, version 1).
 
+mod append;
 mod checkpoint;
 mod cosignature;
 mod merkle;
 mod note;
+#[cfg(test)]
+mod testing;
 mod tiles;
 
+pub use append::{Appender, LevelTail, MemoryTiles};
 pub use checkpoint::{Checkpoint, CheckpointError, SignedCheckpoint};
 pub use cosignature::{MAX_COSIGNATURE_TIME, cosign, verify_cosignature};
 pub use merkle::{
@@ -18,6 +22,5 @@ pub use merkle::{
 };
 pub use note::{MAX_NOTE_LEN, MAX_NOTE_SIGNATURES, NoteError, NoteSignature};
 pub use tiles::{
-    Appender, LevelTail, MemoryTiles, TILE_WIDTH, TileError, TileId, TileSource, level_len,
-    prove_consistency, prove_inclusion, root,
+    TILE_WIDTH, TileError, TileId, TileSource, level_len, prove_consistency, prove_inclusion, root,
 };

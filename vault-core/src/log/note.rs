@@ -203,3 +203,117 @@ impl Note {
             .ok_or(NoteError::NotSigned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LINE: &str = "\u{2014} a.example/k AQIDBAU=\n";
+
+    fn parse(note: &str) -> Result<Note, NoteError> {
+        Note::parse(note.as_bytes())
+    }
+
+    /// The note and the key that the reference implementation (Go's sumdb/note) is tested with.
+    #[test]
+    fn a_note_of_the_reference_implementation_verifies() {
+        let note = parse(
+            "If you think cryptography is the answer to your problem,\n\
+             then you don't know what your problem is.\n\n\
+             \u{2014} PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n",
+        )
+        .unwrap();
+        let key = STANDARD
+            .decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
+            .unwrap();
+        let key = VerifyingKey::from_bytes(key[1..].try_into().unwrap()).unwrap();
+        let line = note
+            .signature_of("PeterNeumann", TYPE_ED25519, &key)
+            .unwrap();
+        assert_eq!(line.key_id(), [0xc7, 0x4f, 0x20, 0xa3]);
+        let signature = ed25519_dalek::Signature::from_slice(line.signature()).unwrap();
+        assert!(
+            key.verify_strict(note.text().as_bytes(), &signature)
+                .is_ok()
+        );
+        assert!(note.signature_of("Peter", TYPE_ED25519, &key).is_err());
+        assert!(
+            note.signature_of("PeterNeumann", TYPE_COSIGNATURE, &key)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn the_last_empty_line_ends_the_text() {
+        let note = parse(&format!("one\n\ntwo\n\n{LINE}")).unwrap();
+        assert_eq!(note.text(), "one\n\ntwo\n");
+        assert_eq!(note.signatures().len(), 1);
+        assert_eq!(note.signatures()[0].name(), "a.example/k");
+        assert_eq!(note.signatures()[0].signature(), [5]);
+        assert_eq!(note.signatures()[0].line(), LINE);
+    }
+
+    #[test]
+    fn every_looser_form_is_refused() {
+        for note in [
+            "",
+            "\n\n",
+            "text\n",
+            "text\n\n",
+            "text\n\n\n",
+            "text\n\n\u{2014} a.example/k AQIDBAU=", // no final newline
+            "text\n\u{2014} a.example/k AQIDBAU=\n", // no empty line
+            "text\n\n- a.example/k AQIDBAU=\n",      // another dash
+            "text\n\n\u{2014} a.example/k  AQIDBAU=\n", // two spaces
+            "text\n\n\u{2014} a.example/k AQIDBAU= \n", // a space behind
+            "text\n\n\u{2014}  AQIDBAU=\n",          // no name
+            "text\n\n\u{2014} a+b AQIDBAU=\n",       // a plus in the name
+            "text\n\n\u{2014} a\u{a0}b AQIDBAU=\n",  // a Unicode space in the name
+            "text\n\n\u{2014} a.example/k AQIDBA==\n", // a key id only
+            "text\n\n\u{2014} a.example/k AQIDBAU\n", // no padding
+            "text\n\n\u{2014} a.example/k AQIDBAV=\n", // spare bits set
+            "text\r\n\n\u{2014} a.example/k AQIDBAU=\n", // a carriage return
+            "te\txt\n\n\u{2014} a.example/k AQIDBAU=\n", // a tab
+            "text\n\n\u{2014} a.example/k AQIDBAU=\nmore\n", // a line that is no signature
+        ] {
+            assert_eq!(parse(note), Err(NoteError::Malformed), "{note:?}");
+        }
+        assert_eq!(Note::parse(b"te\xffxt\n\n"), Err(NoteError::Malformed));
+        let twice = format!("text\n\n{LINE}{LINE}");
+        assert_eq!(parse(&twice), Err(NoteError::DuplicateSignature));
+    }
+
+    #[test]
+    fn length_and_number_of_signatures_are_limited() {
+        let lines = |count: u8| -> String {
+            let line = |n: u8| NoteSignature::new("k", [n; 4], vec![n]).unwrap().line();
+            (0..count).map(line).collect()
+        };
+        assert!(parse(&format!("text\n\n{}", lines(16))).is_ok());
+        let many = parse(&format!("text\n\n{}", lines(17)));
+        assert_eq!(many, Err(NoteError::TooManySignatures));
+
+        let rest = MAX_NOTE_LEN - LINE.len() - 2;
+        let longest = format!("{}\n\n{LINE}", "x".repeat(rest));
+        assert_eq!(parse(&longest).unwrap().as_str(), longest);
+        let longer = format!("x{longest}");
+        assert_eq!(parse(&longer), Err(NoteError::TooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn what_parses_is_put_together_the_same(note in "[a-c \n]{0,8}\n\n(\u{2014} [a-z]{1,3} AQIDBAU=\n){0,3}") {
+            if let Ok(parsed) = parse(&note) {
+                let again = Note::new(parsed.text(), parsed.signatures()).unwrap();
+                prop_assert_eq!(again.as_str(), note);
+            }
+        }
+
+        #[test]
+        fn no_bytes_cause_a_panic(bytes: Vec<u8>, note in "\\PC*\n\n\u{2014} \\PC*\n") {
+            let _ = Note::parse(&bytes);
+            let _ = parse(&note);
+        }
+    }
+}
