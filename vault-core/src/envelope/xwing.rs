@@ -16,6 +16,7 @@ pub(crate) const PUBLIC_KEY_LEN: usize = ML_KEM_PUBLIC_KEY_LEN + X25519_LEN;
 /// Bytes of an encapsulated key: ML-KEM-768 ciphertext (1088), then X25519 share (32).
 pub(crate) const ENC_LEN: usize = ML_KEM_CIPHERTEXT_LEN + X25519_LEN;
 
+const ML_KEM_SECRET_KEY_LEN: usize = 2400;
 const ML_KEM_PUBLIC_KEY_LEN: usize = 1184;
 const ML_KEM_CIPHERTEXT_LEN: usize = 1088;
 const X25519_LEN: usize = 32;
@@ -31,8 +32,15 @@ pub(crate) type SharedSecret = Zeroizing<[u8; 32]>;
 pub(crate) struct DegenerateKey;
 
 struct SecretKeys {
-    ml_kem: mlkem768::MlKem768KeyPair,
+    ml_kem: mlkem768::MlKem768PrivateKey,
+    ml_kem_public: mlkem768::MlKem768PublicKey,
     x25519: StaticSecret,
+}
+
+impl Drop for SecretKeys {
+    fn drop(&mut self) {
+        self.ml_kem[0..ML_KEM_SECRET_KEY_LEN].zeroize(); // the X25519 scalar wipes itself
+    }
 }
 
 impl SecretKeys {
@@ -42,8 +50,10 @@ impl SecretKeys {
         let mut x25519 = Zeroizing::new([0; 32]);
         reader.read(&mut *ml_kem);
         reader.read(&mut *x25519);
+        let (ml_kem, ml_kem_public) = mlkem768::generate_key_pair(*ml_kem).into_parts();
         Self {
-            ml_kem: mlkem768::generate_key_pair(*ml_kem),
+            ml_kem,
+            ml_kem_public,
             x25519: StaticSecret::from(*x25519),
         }
     }
@@ -54,7 +64,7 @@ pub(crate) fn public_key(seed: &[u8; SEED_LEN]) -> Box<[u8; PUBLIC_KEY_LEN]> {
     let secret = SecretKeys::expand(seed);
     let mut public = Box::new([0; PUBLIC_KEY_LEN]);
     let (ml_kem, x25519) = public.split_at_mut(ML_KEM_PUBLIC_KEY_LEN);
-    ml_kem.copy_from_slice(secret.ml_kem.pk());
+    ml_kem.copy_from_slice(secret.ml_kem_public.as_slice());
     x25519.copy_from_slice(PublicKey::from(&secret.x25519).as_bytes());
     public
 }
@@ -127,7 +137,7 @@ pub(crate) fn decapsulate(
     let share = PublicKey::from(share);
 
     let x25519_secret = agree(&keys.x25519, &share)?;
-    let mut ml_kem_secret = mlkem768::decapsulate(keys.ml_kem.private_key(), &ciphertext.into());
+    let mut ml_kem_secret = mlkem768::decapsulate(&keys.ml_kem, &ciphertext.into());
     let own = PublicKey::from(&keys.x25519);
     let secret = combine(&ml_kem_secret, &x25519_secret, &share, &own);
     ml_kem_secret.zeroize();

@@ -11,8 +11,8 @@ mod stream;
 mod vectors;
 
 pub(crate) use padme::padme;
-use stream::Stream;
-pub(crate) use stream::{StreamKey, Suite};
+pub(crate) use stream::StreamKey;
+use stream::{ChaCha, Stream, Suite};
 
 /// Plaintext bytes in every chunk but the last.
 pub(crate) const CHUNK_LEN: usize = 16_384;
@@ -80,7 +80,7 @@ pub(crate) fn open(
     context: &[u8],
     sealed: &[u8],
 ) -> Result<Vec<u8>, OpenError> {
-    open_all::<stream::ChaCha>(input_key, context, sealed)
+    open_all::<ChaCha>(input_key, context, sealed)
 }
 
 fn seal_all<S: Suite>(stream: &Stream<S>, plaintext: &[u8]) -> Vec<u8> {
@@ -136,6 +136,27 @@ mod tests {
             assert_eq!(plain_len(sealed.len() as u64), Some(plain as u64));
             assert_eq!(open(&KEY, b"context", &sealed), Ok(content));
         }
+    }
+
+    /// Made from the specification alone with Node's `crypto` module: the published vectors use
+    /// another AEAD and another hash. The chunk counter crosses a byte.
+    #[test]
+    fn known_answer() {
+        use sha2::{Digest as _, Sha256};
+
+        let key = std::array::from_fn::<u8, 32, _>(|place| place as u8);
+        let salt = std::array::from_fn(|place| 0x40 + place as u8);
+        let content: Vec<u8> = (0..300 * CHUNK_LEN + 5).map(|n| (n % 251) as u8).collect();
+        let stream = Stream::<ChaCha>::derive(&key, &salt, b"medvault")
+            .ok()
+            .unwrap();
+        let sealed = seal_all(&stream, &content);
+        assert_eq!(sealed.len(), 4_920_077);
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&Sha256::digest(&sealed)),
+            "032882b983681cdf58928f1f77085335bf30e878a6b12e55816d8db0b4e798a6"
+        );
+        assert_eq!(open(&key, b"medvault", &sealed), Ok(content));
     }
 
     #[test]
