@@ -22,3 +22,4 @@ pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, Ver
 pub use seal::OpenError;
 pub use store::{BlockStore, StoreError};
 pub use store::{BlockStore, MemoryStore, StoreError};
+pub use store::{BlockStore, CarStore, MemoryStore, StoreError};

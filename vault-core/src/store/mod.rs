@@ -1,10 +1,16 @@
 //! Where blocks live: the [`BlockStore`] trait and the stores that this project ships.
 
+mod car;
+mod catalog;
+mod files;
+mod index;
 mod memory;
+mod segment;
 
 #[cfg(test)]
 pub(crate) mod conformance;
 
+pub use car::CarStore;
 pub use memory::MemoryStore;
 
 use crate::block::{Block, Cid, Codec};
