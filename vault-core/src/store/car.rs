@@ -6,7 +6,7 @@
 //! off by the next writer. Deleted blocks are overwritten where they lie; a segment with less
 //! than half of its bytes alive is dissolved into the last one.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,12 +24,10 @@ const SEGMENT_LEN: u64 = 256 << 20;
 const UNINDEXED_LEN: u64 = 2 << 20;
 /// The same for sections.
 const UNINDEXED_SECTIONS: usize = 256;
-/// Bytes held in memory while a segment is dissolved.
-const COPY_LEN: usize = 4 << 20;
 
 /// A block store in a folder of append-only CARv1 files that any IPFS tool can import.
 pub struct CarStore {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     segment_len: u64,
     catalog: RwLock<Catalog>,
     writer: Mutex<Writer>,
@@ -37,9 +35,11 @@ pub struct CarStore {
 
 /// What was written and not yet synced.
 #[derive(Default)]
-struct Writer {
-    segments: BTreeSet<u32>,
-    folder: bool,
+pub(super) struct Writer {
+    /// Segments with unsynced bytes.
+    pub segments: BTreeSet<u32>,
+    /// Whether names in the folder changed.
+    pub folder: bool,
 }
 
 impl CarStore {
@@ -65,11 +65,11 @@ impl CarStore {
     }
 
     // No code panics while it holds one of these locks with a change half made.
-    fn read(&self) -> RwLockReadGuard<'_, Catalog> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Catalog> {
         self.catalog.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Catalog> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Catalog> {
         self.catalog.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -77,12 +77,12 @@ impl CarStore {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn places(&self, cid: &Cid) -> Vec<Place> {
+    pub(super) fn places(&self, cid: &Cid) -> Vec<Place> {
         self.read().places(cid)
     }
 
     /// Reads a block from the first place that still has it, besides segment `without`.
-    fn read_block(&self, cid: &Cid, without: Option<u32>) -> io::Result<Option<Block>> {
+    pub(super) fn read_block(&self, cid: &Cid, without: Option<u32>) -> io::Result<Option<Block>> {
         for place in self.places(cid) {
             if Some(place.number) != without
                 && files::live_len(&place.file)?.is_some()
@@ -143,8 +143,28 @@ impl CarStore {
         Ok(())
     }
 
+    /// Changes files while no other thread takes what is half done for another process's work.
+    /// After a failure everything is read anew.
+    fn exclusively<T>(
+        &self,
+        change: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.write().writing = true;
+        let result = change();
+        let mut catalog = self.write();
+        catalog.writing = false;
+        if result.is_err() {
+            *catalog = Catalog::default();
+        }
+        result
+    }
+
     /// Appends blocks; their segments are in `writer` afterwards.
-    fn append(&self, writer: &mut Writer, mut blocks: &[&Block]) -> Result<(), StoreError> {
+    pub(super) fn append(
+        &self,
+        writer: &mut Writer,
+        mut blocks: &[&Block],
+    ) -> Result<(), StoreError> {
         while let Some(first) = blocks.first() {
             let (number, file, end) = self.room(writer, first)?;
             let mut at = end;
@@ -170,15 +190,12 @@ impl CarStore {
             let parts: Vec<&[u8]> = parts
                 .flat_map(|(head, block)| [head.as_slice(), block.data()])
                 .collect();
-            self.write().writing = true;
-            let written = segment::append(&file, end, &parts);
-            let mut catalog = self.write();
-            catalog.writing = false;
-            if let Err(error) = written {
+            if let Err(error) = segment::append(&file, end, &parts) {
                 // what cannot be cut off now is cut off by the next writer
                 let _ = file.set_len(end);
                 return Err(error.into());
             }
+            let mut catalog = self.write();
             writer.segments.insert(number);
             if let Some(segment) = catalog.segments.get_mut(&number) {
                 segment.end = at;
@@ -219,7 +236,11 @@ impl CarStore {
     }
 
     /// Starts the segment after segment `last`, which is durable.
-    fn create(&self, writer: &mut Writer, last: u32) -> Result<(u32, Arc<File>, u64), StoreError> {
+    pub(super) fn create(
+        &self,
+        writer: &mut Writer,
+        last: u32,
+    ) -> Result<(u32, Arc<File>, u64), StoreError> {
         let number = last
             .checked_add(1)
             .filter(|number| *number < 100_000_000)
@@ -246,7 +267,7 @@ impl CarStore {
     }
 
     /// Writes the index of a segment that was synced.
-    fn save_index(&self, number: u32) -> io::Result<()> {
+    pub(super) fn save_index(&self, number: u32) -> io::Result<()> {
         let mut catalog = self.write();
         let mut sections = catalog.sections(number);
         let Some(segment) = catalog.segments.get_mut(&number) else {
@@ -263,7 +284,7 @@ impl CarStore {
         Ok(())
     }
 
-    fn sync_written(&self, writer: &mut Writer) -> Result<(), StoreError> {
+    pub(super) fn sync_written(&self, writer: &mut Writer) -> Result<(), StoreError> {
         while let Some(number) = writer.segments.first().copied() {
             let file = self
                 .read()
@@ -301,106 +322,6 @@ impl CarStore {
             .into_iter()
             .try_for_each(|number| self.save_index(number))
     }
-
-    /// Turns sections into fillers. First the data goes, durably, then the name: a removal that
-    /// was interrupted is found again and can be repeated.
-    fn erase(&self, writer: &mut Writer, places: &[Place]) -> Result<(), StoreError> {
-        let mut touched: BTreeMap<u32, Arc<File>> = BTreeMap::new();
-        for place in places {
-            touched.insert(place.number, Arc::clone(&place.file));
-        }
-        for number in touched.keys() {
-            // an index must never name what is gone
-            writer.folder |= files::delete(&files::index(&self.dir, *number))?;
-            if let Some(segment) = self.write().segments.get_mut(number) {
-                segment.indexed = 0;
-            }
-        }
-        writer.segments.extend(touched.keys());
-        for place in places {
-            segment::erase(&place.file, &place.section)?;
-        }
-        self.sync_written(writer)?;
-
-        writer.segments.extend(touched.keys());
-        self.write()
-            .fillers
-            .learn(places.iter().map(|place| &place.section));
-        for place in places {
-            let filler = self.read().fillers.cid(&place.section);
-            if let Some(filler) = filler {
-                let at = place.section.offset - Cid::LEN as u64;
-                segment::write_at(&place.file, &filler.to_bytes(), at)?;
-            }
-        }
-        self.sync_written(writer)?;
-        let mut catalog = self.write();
-        for place in places {
-            catalog.remove(place.number, &place.section);
-        }
-        Ok(())
-    }
-
-    /// Dissolves the segments that are mostly dead.
-    fn compact(&self, writer: &mut Writer) -> Result<(), StoreError> {
-        let sparse: Vec<u32> = {
-            let catalog = self.read();
-            let last = catalog.last().map(|(number, _)| number);
-            let is_sparse = |(number, segment): &(&u32, &Segment)| {
-                let used = segment.end - HEADER_LEN;
-                let closed = Some(**number) != last;
-                (closed && segment.live * 2 < used) || (segment.live == 0 && used > 0)
-            };
-            let segments = catalog.segments.iter();
-            segments
-                .filter(is_sparse)
-                .map(|(number, _)| *number)
-                .collect()
-        };
-        for number in sparse {
-            self.dissolve(writer, number)?;
-        }
-        Ok(())
-    }
-
-    /// Copies what is alive in a segment to the last one and deletes the segment.
-    fn dissolve(&self, writer: &mut Writer, number: u32) -> Result<(), StoreError> {
-        let (mut sections, last) = {
-            let catalog = self.read();
-            (
-                catalog.sections(number),
-                catalog.last().map(|(last, _)| last),
-            )
-        };
-        if last == Some(number) {
-            // numbers are never used again, so the highest one stays in the folder
-            self.create(writer, number)?;
-        }
-        sections.sort_unstable_by_key(|section| section.offset);
-        let mut batch = Vec::new();
-        let mut len = 0;
-        for section in &sections {
-            if self.read_block(&section.cid, Some(number))?.is_some() {
-                continue;
-            }
-            if let Some(block) = self.read_block(&section.cid, None)? {
-                len += block.data().len();
-                batch.push(block);
-            }
-            if len >= COPY_LEN {
-                self.append(writer, &batch.iter().collect::<Vec<_>>())?;
-                batch.clear();
-                len = 0;
-            }
-        }
-        self.append(writer, &batch.iter().collect::<Vec<_>>())?;
-        self.sync_written(writer)?;
-        files::delete(&files::index(&self.dir, number))?;
-        files::delete(&files::segment(&self.dir, number))?;
-        writer.folder = true;
-        self.write().forget(number);
-        self.sync_written(writer)
-    }
 }
 
 impl BlockStore for CarStore {
@@ -415,7 +336,7 @@ impl BlockStore for CarStore {
                 fresh.push(block);
             }
         }
-        self.append(&mut writer, &fresh)
+        self.exclusively(|| self.append(&mut writer, &fresh))
     }
 
     fn get(&self, cid: &Cid) -> Result<Option<Block>, StoreError> {
@@ -446,54 +367,12 @@ impl BlockStore for CarStore {
     fn remove(&self, cids: &[Cid]) -> Result<usize, StoreError> {
         let mut writer = self.writer();
         self.take_over(&mut writer)?;
-        let mut doomed = Vec::new();
-        let mut count = 0;
-        for cid in cids.iter().collect::<HashSet<_>>() {
-            let before = doomed.len();
-            for place in self.places(cid) {
-                if place.is_live()? {
-                    doomed.push(place);
-                }
-            }
-            count += usize::from(doomed.len() > before);
-        }
-        if !doomed.is_empty() {
-            doomed.sort_unstable_by_key(|place| (place.number, place.section.offset));
-            self.erase(&mut writer, &doomed)?;
-        }
-        self.compact(&mut writer)?;
-        for number in doomed
-            .iter()
-            .map(|place| place.number)
-            .collect::<BTreeSet<_>>()
-        {
-            self.save_index(number)?;
-        }
-        Ok(count)
+        self.exclusively(|| self.delete(&mut writer, cids))
     }
 
     fn list(&self) -> Result<Vec<Cid>, StoreError> {
         let mut catalog = self.write();
         catalog.refresh_removals(&self.dir)?;
         Ok(catalog.cids())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::conformance::conformance;
-
-    #[test]
-    fn conforms() {
-        for segment_len in [1, 20_000, SEGMENT_LEN] {
-            let dir = tempfile::tempdir().unwrap();
-            let count = std::cell::Cell::new(0);
-            conformance(|| {
-                count.set(count.get() + 1);
-                let dir = dir.path().join(count.get().to_string());
-                Box::new(CarStore::with_segment_len(&dir, segment_len).unwrap())
-            });
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! What a store knows about its segments and blocks, in memory: about 64 bytes a block.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -124,10 +125,11 @@ impl Catalog {
         if let Some(segment) = self.segments.get_mut(&number) {
             segment.live += section.total();
         }
-        if self.blocks.contains_key(&section.cid) {
-            self.copies.entry(section.cid).or_default().push(location);
-        } else {
-            self.blocks.insert(section.cid, location);
+        match self.blocks.entry(section.cid) {
+            Entry::Vacant(entry) => {
+                entry.insert(location);
+            }
+            Entry::Occupied(_) => self.copies.entry(section.cid).or_default().push(location),
         }
     }
 

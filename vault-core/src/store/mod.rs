@@ -5,10 +5,17 @@ mod catalog;
 mod files;
 mod index;
 mod memory;
+mod removal;
 mod segment;
 
 #[cfg(test)]
+mod car_tests;
+#[cfg(test)]
 pub(crate) mod conformance;
+#[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
+mod figures;
 
 pub use car::CarStore;
 pub use memory::MemoryStore;
