@@ -22,6 +22,10 @@ pub(super) const HEADER: [u8; 18] = *b"\x11\xa2eroots\x80gversion\x01";
 pub(super) const HEADER_LEN: u64 = HEADER.len() as u64;
 /// Longest section head: a varint of at most 3 bytes (1 MiB + 36) and the CID.
 const MAX_HEAD: usize = 3 + Cid::LEN;
+/// Bytes in one write. Linux 6.18 with ext4 takes two to six times as long over the same data in
+/// writes of 4 MiB and more.
+#[cfg(unix)]
+const WRITE_LEN: usize = (1 << 20) + (64 << 10);
 
 /// A section as its head tells it; the data is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,7 +203,7 @@ fn punch(_: &File, _: &Section) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Writes `parts` one after the other from `offset`, in as few calls as the system takes.
+/// Writes `parts` one after the other from `offset`, about [`WRITE_LEN`] at a time.
 #[cfg(unix)]
 pub(super) fn append(mut file: &File, offset: u64, parts: &[&[u8]]) -> io::Result<()> {
     use std::io::{IoSlice, Seek as _, SeekFrom, Write as _};
@@ -209,7 +213,13 @@ pub(super) fn append(mut file: &File, offset: u64, parts: &[&[u8]]) -> io::Resul
     let mut slices: Vec<IoSlice<'_>> = parts.iter().map(|part| IoSlice::new(part)).collect();
     let mut rest = slices.as_mut_slice();
     while !rest.is_empty() {
-        match file.write_vectored(rest) {
+        let mut len = 0;
+        let fits = rest.iter().take_while(|part| {
+            len += part.len();
+            len <= WRITE_LEN
+        });
+        let count = fits.count().max(1);
+        match file.write_vectored(&rest[..count]) {
             Ok(0) => return Err(ErrorKind::WriteZero.into()),
             Ok(written) => IoSlice::advance_slices(&mut rest, written),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
