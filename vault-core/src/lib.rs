@@ -9,6 +9,7 @@ mod ids;
 pub mod log;
 mod random;
 mod seal;
+pub mod record;
 mod store;
 
 pub use block::{Block, BlockError, Cid, Codec, Digest, MAX_BLOCK_LEN, ParseCidError};
@@ -20,6 +21,7 @@ pub use envelope::{
 };
 pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
 pub use seal::OpenError;
+pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use store::{BlockStore, StoreError};
 pub use store::{BlockStore, MemoryStore, StoreError};
 pub use store::{BlockStore, CarStore, MemoryStore, StoreError};

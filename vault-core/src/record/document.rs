@@ -1,0 +1,328 @@
+//! Documents: everything that is not FHIR in JSON, known by its first bytes and its name.
+
+use super::meta::clean_title;
+use super::{Category, ClinicalDate, Kind, Label, RecordMeta, label};
+
+/// The summary of a document, from its first bytes (64 KiB are plenty) and its file name.
+pub(super) fn summary(prefix: &[u8], name: &str) -> RecordMeta {
+    let name = file_name(name);
+    let extension = name
+        .rsplit_once('.')
+        .map(|(_, extension)| extension.to_ascii_lowercase())
+        .unwrap_or_default();
+    let mut meta = RecordMeta {
+        kind: Kind::document(),
+        category: Category::Other,
+        date: None,
+        title: clean_title(name),
+        labels: Default::default(),
+        media_type: String::new(),
+        source_id: None,
+    };
+    if meta.title.is_empty() {
+        meta.title = "Document".to_owned();
+    }
+    let body = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix);
+    if is_dicom(prefix, &extension) {
+        meta.media_type = "application/dicom".to_owned();
+        meta.date = dicom_study_date(prefix);
+    } else if let Some(media_type) = magic(prefix) {
+        meta.media_type = by_container(media_type, &extension).to_owned();
+    } else if body.starts_with(b"MSH|") {
+        meta.media_type = "application/hl7-v2".to_owned();
+    } else if let Some(text) = as_text(body) {
+        match xml_root(text) {
+            Some((root, tag)) => xml(root, tag, text, &mut meta),
+            None => meta.media_type = text_type(text, &extension).to_owned(),
+        }
+    } else {
+        meta.media_type = by_extension(&extension)
+            .filter(|media_type| !media_type.starts_with("text/"))
+            .unwrap_or("application/octet-stream")
+            .to_owned();
+    }
+    if meta.media_type.starts_with("image/") && meta.media_type != "image/svg+xml"
+        || meta.media_type == "application/dicom"
+    {
+        meta.category = Category::Imaging;
+    }
+    meta
+}
+
+/// The last part of a path in either convention.
+fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Formats that begin with a fixed signature.
+fn magic(prefix: &[u8]) -> Option<&'static str> {
+    const SIGNATURES: &[(&[u8], &str)] = &[
+        (b"%PDF-", "application/pdf"),
+        (b"\x89PNG\r\n\x1a\n", "image/png"),
+        (b"\xff\xd8\xff", "image/jpeg"),
+        (b"GIF8", "image/gif"),
+        (b"II*\0", "image/tiff"),
+        (b"MM\0*", "image/tiff"),
+        (b"PK\x03\x04", "application/zip"),
+        (b"PK\x05\x06", "application/zip"),
+        (b"\x1f\x8b", "application/gzip"),
+        (b"{\\rtf", "application/rtf"),
+    ];
+    SIGNATURES
+        .iter()
+        .find(|(signature, _)| prefix.starts_with(signature))
+        .map(|(_, media_type)| *media_type)
+}
+
+/// Whether the bytes begin with a signature that rules out text.
+pub(super) fn has_signature(prefix: &[u8]) -> bool {
+    magic(prefix).is_some()
+}
+
+/// Office formats are zip files; only the name tells them apart.
+fn by_container(media_type: &'static str, extension: &str) -> &'static str {
+    match by_extension(extension) {
+        Some(office) if media_type == "application/zip" && office.contains("document") => office,
+        _ => media_type,
+    }
+}
+
+fn by_extension(extension: &str) -> Option<&'static str> {
+    let media_type = match extension {
+        "csv" => "text/csv",
+        "htm" | "html" => "text/html",
+        "md" => "text/markdown",
+        "vcf" => "text/vcard",
+        "ics" => "text/calendar",
+        "json" => "application/json",
+        "ndjson" | "jsonl" => "application/x-ndjson",
+        "smart-health-card" => "application/smart-health-card",
+        "heic" => "image/heic",
+        "webp" => "image/webp",
+        "bmp" => "image/bmp",
+        "mp3" => "audio/mpeg",
+        "m4a" => "audio/mp4",
+        "wav" => "audio/wav",
+        "mp4" => "video/mp4",
+        "mov" => "video/quicktime",
+        "doc" => "application/msword",
+        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        "odt" => "application/vnd.oasis.opendocument.text",
+        _ => return None,
+    };
+    Some(media_type)
+}
+
+/// The prefix as text: UTF-8 without NUL, a character cut off at the end allowed.
+fn as_text(prefix: &[u8]) -> Option<&str> {
+    let text = match std::str::from_utf8(prefix) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(prefix.get(..error.valid_up_to())?).ok()?
+        }
+        Err(_) => return None,
+    };
+    (!text.contains('\0')).then_some(text)
+}
+
+fn text_type(text: &str, extension: &str) -> &'static str {
+    match by_extension(extension) {
+        Some(known) if known.starts_with("text/") || known.contains("json") => known,
+        Some("application/smart-health-card") => "application/smart-health-card",
+        _ if super::split::looks_like_json(text.as_bytes()) => "application/json",
+        _ => "text/plain",
+    }
+}
+
+/// The local name of the root element and the text of its start tag.
+fn xml_root(text: &str) -> Option<(&str, &str)> {
+    let mut rest = text.trim_start();
+    loop {
+        let skipped = if rest.starts_with("<?") {
+            rest.split_once("?>")
+        } else if rest.starts_with("<!--") {
+            rest.split_once("-->")
+        } else if rest.starts_with("<!") {
+            rest.split_once('>')
+        } else {
+            break;
+        };
+        rest = skipped?.1.trim_start();
+    }
+    let tag = rest.strip_prefix('<')?;
+    let tag = tag.split_once('>').map_or(tag, |(tag, _)| tag);
+    let name = tag.split([' ', '\t', '\r', '\n', '/']).next()?;
+    let local = name.rsplit(':').next()?;
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (local.starts_with(char::is_alphabetic) && local.chars().all(plain)).then_some((local, tag))
+}
+
+fn xml(root: &str, tag: &str, text: &str, meta: &mut RecordMeta) {
+    meta.media_type = match root {
+        "ClinicalDocument" => "text/xml",
+        "svg" => "image/svg+xml",
+        "html" => "text/html",
+        _ if tag.contains("\"http://hl7.org/fhir\"") => "application/fhir+xml",
+        _ => "application/xml",
+    }
+    .to_owned();
+    if root == "ClinicalDocument" {
+        // the header comes before the sections
+        let header = text.split("<component").next().unwrap_or(text);
+        meta.category = Category::Note;
+        meta.date = attribute(header, "<effectiveTime", "value").and_then(compact_date);
+        meta.labels.extend(confidentiality(header));
+    }
+}
+
+/// The label in a CDA header. Source: HL7 CDA R2, ClinicalDocument.confidentialityCode.
+fn confidentiality(header: &str) -> Option<Label> {
+    let code = attribute(header, "<confidentialityCode", "code")?;
+    label::from_coding(None, Some(code))
+}
+
+/// The value of an attribute of the first element that starts with `element`.
+fn attribute<'a>(text: &'a str, element: &str, name: &str) -> Option<&'a str> {
+    let tag = text.split_once(element)?.1.split_once('>')?.0;
+    tag.split_once(&format!(" {name}=\""))?
+        .1
+        .split_once('"')
+        .map(|(value, _)| value)
+}
+
+/// The day in `YYYYMMDD…`, as HL7 v3 and DICOM write it.
+fn compact_date(text: &str) -> Option<ClinicalDate> {
+    let (year, month, day) = (text.get(..4)?, text.get(4..6)?, text.get(6..8)?);
+    ClinicalDate::new(&format!("{year}-{month}-{day}")).ok()
+}
+
+/// DICOM part 10 files carry a signature after 128 free bytes; older ones begin with a data element
+/// of group 0002 or 0008. Source: DICOM PS3.10, section 7.1 and PS3.5, section 7.1.
+fn is_dicom(prefix: &[u8], extension: &str) -> bool {
+    if prefix.get(128..132) == Some(b"DICM") {
+        return true;
+    }
+    let first_element = matches!(
+        prefix,
+        [0x02 | 0x08, 0, element, 0, ..] if *element < 0x20
+    );
+    let explicit = prefix
+        .get(4..6)
+        .is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));
+    let implicit =
+        prefix.get(6..8) == Some(&[0, 0]) && matches!(extension, "dcm" | "dicom" | "ima");
+    first_element && (explicit || implicit)
+}
+
+/// StudyDate (0008,0020), in either little-endian encoding, when it stands near the beginning.
+fn dicom_study_date(prefix: &[u8]) -> Option<ClinicalDate> {
+    [
+        &[8, 0, 0x20, 0, b'D', b'A', 8, 0],
+        &[8, 0, 0x20, 0, 8, 0, 0, 0],
+    ]
+    .iter()
+    .find_map(|element: &&[u8; 8]| {
+        let at = prefix.windows(8).position(|window| window == *element)?;
+        compact_date(std::str::from_utf8(prefix.get(at + 8..at + 16)?).ok()?)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn media_type(prefix: &[u8], name: &str) -> String {
+        summary(prefix, name).media_type
+    }
+
+    #[test]
+    fn content_decides_before_the_name() {
+        for (prefix, name, expected) in [
+            (&b"%PDF-1.7\n"[..], "a.txt", "application/pdf"),
+            (b"\x89PNG\r\n\x1a\n\0", "a.pdf", "image/png"),
+            (b"\xff\xd8\xff\xe0", "scan", "image/jpeg"),
+            (b"PK\x03\x04\x14", "a.bin", "application/zip"),
+            (
+                b"PK\x03\x04\x14",
+                "letter.odt",
+                "application/vnd.oasis.opendocument.text",
+            ),
+            (b"\xef\xbb\xbfMSH|^~\\&|", "a", "application/hl7-v2"),
+            (
+                b"<?xml version=\"1.0\"?><!-- <x> --><a:b/>",
+                "a",
+                "application/xml",
+            ),
+            (
+                b"<Patient xmlns=\"http://hl7.org/fhir\">",
+                "a",
+                "application/fhir+xml",
+            ),
+            (b"<svg viewBox=\"0\"/>", "a", "image/svg+xml"),
+            (b"Dear colleague", "letter.txt", "text/plain"),
+            (b"a,b\n1,2", "table.CSV", "text/csv"),
+            (b"{\"url\":1}", "shl.txt", "application/json"),
+            (
+                b"{\"url\":1}",
+                "a.smart-health-card",
+                "application/smart-health-card",
+            ),
+            (b"{\\rtf1", "letter.rtf", "application/rtf"),
+            (b"5 < 6", "a", "text/plain"),
+            (b"\0\x01\x02", "a.txt", "application/octet-stream"),
+            (b"\0\x01\x02", "a.mp4", "video/mp4"),
+            (b"caf\xc3", "cut.txt", "text/plain"),
+            (b"caf\xe9 noir", "latin1.txt", "application/octet-stream"),
+        ] {
+            assert_eq!(media_type(prefix, name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn dicom_with_and_without_preamble() {
+        let mut file = b"II*\0".to_vec();
+        file.resize(128, 0);
+        file.extend(b"DICM");
+        file.extend([8, 0, 0x20, 0, b'D', b'A', 8, 0]);
+        file.extend(b"20040119");
+        let meta = summary(&file, "x/y\\CT.dcm");
+        assert_eq!(meta.media_type, "application/dicom");
+        assert_eq!(meta.category, Category::Imaging);
+        assert_eq!(meta.title, "CT.dcm");
+        assert_eq!(meta.date, Some("2004-01-19".parse().unwrap()));
+        assert_eq!(
+            media_type(b"\x08\0\x05\0CS\x0a\0ISO_IR 100", "a"),
+            "application/dicom"
+        );
+        assert_eq!(
+            media_type(b"\x08\0\x05\0\x0a\0\0\0ISO", "a.dcm"),
+            "application/dicom"
+        );
+        assert_ne!(
+            media_type(b"\x08\0\x05\0\x0a\0\0\0ISO", "a"),
+            "application/dicom"
+        );
+    }
+
+    #[test]
+    fn a_cda_header_gives_date_and_confidentiality() {
+        let cda = br#"<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3">
+            <effectiveTime value="20120806153000-0400"/>
+            <confidentialityCode codeSystem="2.16.840.1.113883.5.25" code="R"/>
+            <component><confidentialityCode code="V"/></component></ClinicalDocument>"#;
+        let meta = summary(cda, "ccd.xml");
+        assert_eq!(meta.media_type, "text/xml");
+        assert_eq!(meta.category, Category::Note);
+        assert_eq!(meta.date, Some("2012-08-06".parse().unwrap()));
+        assert_eq!(meta.labels, [Label::new("R").unwrap()].into());
+    }
+
+    #[test]
+    fn names_are_made_safe() {
+        assert_eq!(summary(b"x", "../../etc/passwd").title, "passwd");
+        assert_eq!(summary(b"x", "C:\\a\\b\u{202e}c.txt").title, "bc.txt");
+        assert_eq!(summary(b"x", "a/").title, "Document");
+        assert_eq!(summary(b"x", "").title, "Document");
+    }
+}

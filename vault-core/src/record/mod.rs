@@ -1,0 +1,25 @@
+//! Records: what comes in, and what is known about it without opening it.
+//!
+//! [`read`] takes a file apart into records without changing a byte: every resource of a FHIR
+//! bundle becomes one record, everything else is one document. [`RecordMeta`] is the summary that
+//! lists, searches and scopes go by. Nothing here does I/O.
+
+mod category;
+mod date;
+mod document;
+mod fhir;
+mod json;
+mod kind;
+mod label;
+mod meta;
+mod sniff;
+mod split;
+
+pub use category::{Category, ParseCategoryError};
+pub use date::{ClinicalDate, ParseDateError};
+pub use fhir::{FHIR_JSON, FhirError, summary};
+pub use kind::{Kind, ParseKindError};
+pub use label::{Label, ParseLabelError};
+pub use meta::{MAX_TITLE_CHARS, RecordMeta};
+pub use sniff::{SNIFF_LEN, Sniffed, sniff};
+pub use split::{Import, Item, MAX_FHIR_LEN, Problem, read, read_line};

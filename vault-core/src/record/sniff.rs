@@ -1,0 +1,115 @@
+//! Deciding from the first bytes how a file must be read.
+
+use super::split::{
+    MAX_FHIR_LEN, Problem, first_line_is_resource, has_extension, is_json, too_large,
+};
+use super::{RecordMeta, document};
+
+/// How many bytes of a file [`sniff`] wants to see, at most (64 KiB).
+pub const SNIFF_LEN: usize = 64 << 10;
+
+/// How a file must be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sniffed {
+    /// JSON that may be FHIR: read all of it and give it to [`read`](super::read), which decides.
+    Fhir,
+    /// NDJSON: give each line to [`read_line`](super::read_line), so that memory stays small.
+    Ndjson,
+    /// A document: its bytes can be streamed, its summary is complete.
+    Document {
+        /// The summary, the same that [`read`](super::read) would give.
+        meta: RecordMeta,
+    },
+    /// Not to be added at all.
+    Refused(Problem),
+}
+
+/// Looks at the first bytes of a file, at most [`SNIFF_LEN`] of them, and its name.
+///
+/// `total_len` is the length of the whole file, if it is known. JSON over
+/// [`MAX_FHIR_LEN`] is refused, unless it is NDJSON or shows no sign of FHIR.
+pub fn sniff(prefix: &[u8], name: &str, total_len: Option<u64>) -> Sniffed {
+    let prefix = prefix.get(..SNIFF_LEN).unwrap_or(prefix);
+    if prefix.is_empty() {
+        return Sniffed::Refused(Problem {
+            at: "file".to_owned(),
+            what: "the file is empty".to_owned(),
+        });
+    }
+    let body = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix);
+    if !is_json(body, name) {
+        return Sniffed::Document {
+            meta: document::summary(prefix, name),
+        };
+    }
+    if first_line_is_resource(body) {
+        return Sniffed::Ndjson;
+    }
+    let limit = MAX_FHIR_LEN as u64;
+    match total_len {
+        Some(len) if len > limit => {
+            if has_extension(name, &["ndjson", "jsonl"]) && contains(body, b"\"resourceType\"") {
+                return Sniffed::Ndjson;
+            }
+            if !contains(body, b"\"resourceType\"") && !contains(body, b"\"providers\"") {
+                return Sniffed::Document {
+                    meta: document::summary(prefix, name),
+                };
+            }
+            let len = usize::try_from(len).unwrap_or(usize::MAX);
+            match too_large(len).problems.pop() {
+                Some(problem) => Sniffed::Refused(problem),
+                None => Sniffed::Fhir,
+            }
+        }
+        _ => Sniffed::Fhir,
+    }
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::read;
+
+    const HUGE: Option<u64> = Some(MAX_FHIR_LEN as u64 + 1);
+
+    #[test]
+    fn a_document_is_summed_up_as_read_would() {
+        for (bytes, name) in [
+            (&b"%PDF-1.7"[..], "scan.pdf"),
+            (b"Dear colleague", "letter.txt"),
+            (b"\0\x01", "x"),
+        ] {
+            let meta = read(bytes, name).items.remove(0).meta;
+            assert_eq!(sniff(bytes, name, None), Sniffed::Document { meta });
+        }
+    }
+
+    #[test]
+    fn json_is_read_whole_and_ndjson_by_lines() {
+        let bundle = b"{\"resourceType\":\"Bundle\",\"entry\":[";
+        assert_eq!(sniff(bundle, "x", None), Sniffed::Fhir);
+        assert_eq!(sniff(b"{\"url\":1}", "x.json", None), Sniffed::Fhir);
+        let lines = b"\xef\xbb\xbf{\"resourceType\":\"A\"}\n{\"resourceT";
+        assert_eq!(sniff(lines, "x", None), Sniffed::Ndjson);
+        assert_eq!(sniff(lines, "x", HUGE), Sniffed::Ndjson);
+    }
+
+    #[test]
+    fn only_fhir_that_must_be_read_whole_is_too_large() {
+        let bundle = b"{\"resourceType\":\"Bundle\",\"entry\":[";
+        let Sniffed::Refused(problem) = sniff(bundle, "x.json", HUGE) else {
+            panic!("a huge bundle was not refused");
+        };
+        assert!(problem.what.contains("257 MiB"), "{problem}");
+        // the first line is longer than what was seen
+        assert_eq!(sniff(bundle, "x.ndjson", HUGE), Sniffed::Ndjson);
+        let other = sniff(b"{\"points\":[1,2", "x.json", HUGE);
+        assert!(matches!(other, Sniffed::Document { .. }));
+        assert!(matches!(sniff(b"", "x", Some(0)), Sniffed::Refused(_)));
+    }
+}
