@@ -25,7 +25,7 @@ pub(super) fn summary(prefix: &[u8], name: &str) -> RecordMeta {
     let body = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix);
     if is_dicom(prefix, &extension) {
         meta.media_type = "application/dicom".to_owned();
-        meta.date = dicom_study_date(prefix);
+        meta.date = dicom_date(prefix);
     } else if let Some(media_type) = magic(prefix) {
         meta.media_type = by_container(media_type, &extension).to_owned();
     } else if body.starts_with(b"MSH|") {
@@ -212,18 +212,22 @@ fn is_dicom(prefix: &[u8], extension: &str) -> bool {
         .is_some_and(|vr| vr.iter().all(u8::is_ascii_uppercase));
     let implicit =
         prefix.get(6..8) == Some(&[0, 0]) && matches!(extension, "dcm" | "dicom" | "ima");
-    first_element && (explicit || implicit)
+    // cut-off files: the character set, the usual first element, a few bytes late
+    let character_set = prefix
+        .get(..24)
+        .is_some_and(|start| start.windows(6).any(|w| w == b"\x08\0\x05\0CS"));
+    character_set || first_element && (explicit || implicit)
 }
 
-/// StudyDate (0008,0020), in either little-endian encoding, when it stands near the beginning.
-fn dicom_study_date(prefix: &[u8]) -> Option<ClinicalDate> {
-    [
-        &[8, 0, 0x20, 0, b'D', b'A', 8, 0],
-        &[8, 0, 0x20, 0, 8, 0, 0, 0],
-    ]
-    .iter()
-    .find_map(|element: &&[u8; 8]| {
-        let at = prefix.windows(8).position(|window| window == *element)?;
+/// The date of the study, series, acquisition or content (0008,0020 to 0008,0023), in either
+/// little-endian encoding, when it stands near the beginning.
+fn dicom_date(prefix: &[u8]) -> Option<ClinicalDate> {
+    (0x20..=0x23).find_map(|element| {
+        let explicit = [8, 0, element, 0, b'D', b'A', 8, 0];
+        let implicit = [8, 0, element, 0, 8, 0, 0, 0];
+        let at = prefix
+            .windows(8)
+            .position(|window| window == explicit || window == implicit)?;
         compact_date(std::str::from_utf8(prefix.get(at + 8..at + 16)?).ok()?)
     })
 }
@@ -297,6 +301,10 @@ mod tests {
         );
         assert_eq!(
             media_type(b"\x08\0\x05\0\x0a\0\0\0ISO", "a.dcm"),
+            "application/dicom"
+        );
+        assert_eq!(
+            media_type(b" \x08\0\x05\0CS\x0a\0ISO_IR 100 \x08\0\x08\0", "a"),
             "application/dicom"
         );
         assert_ne!(

@@ -91,6 +91,11 @@ pub(super) fn text(text: &str) -> Option<Cow<'_, str>> {
 
 /// Whether arrays and objects nest deeper than [`MAX_DEPTH`]. `text` must be well-formed JSON.
 pub(super) fn too_deep(text: &str) -> bool {
+    // most texts have too few brackets at all, and counting is quick
+    let open = |byte: &u8| matches!(byte, b'{' | b'[');
+    if text.as_bytes().iter().filter(|b| open(b)).count() <= MAX_DEPTH {
+        return false;
+    }
     let mut depth = 0usize;
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -4,6 +4,7 @@
 //! bundle becomes one record, everything else is one document. [`RecordMeta`] is the summary that
 //! lists, searches and scopes go by. Nothing here does I/O.
 
+mod bundle;
 mod category;
 mod date;
 mod document;
@@ -12,6 +13,7 @@ mod json;
 mod kind;
 mod label;
 mod meta;
+mod ndjson;
 mod sniff;
 mod split;
 

@@ -1,8 +1,7 @@
 //! Deciding from the first bytes how a file must be read.
 
-use super::split::{
-    MAX_FHIR_LEN, Problem, first_line_is_resource, has_extension, is_json, too_large,
-};
+use super::ndjson::first_line_is_resource;
+use super::split::{MAX_FHIR_LEN, Problem, has_extension, is_json, too_large};
 use super::{RecordMeta, document};
 
 /// How many bytes of a file [`sniff`] wants to see, at most (64 KiB).
