@@ -327,3 +327,59 @@ fn labels_are_found_where_the_files_have_them() {
     assert_eq!(labels("ccda/CCD_2.xml"), ["N"]);
     assert!(labels("us-core-9/observation-bmi.json").is_empty());
 }
+
+/// The project's own sample patient, which the demonstration uses.
+#[test]
+fn the_sample_patient_reads_as_described() {
+    let folder = repository().join("examples/sample-patient");
+    let import = |name: &str| read(&std::fs::read(folder.join(name)).unwrap(), name);
+    let history = import("history.json");
+    assert_eq!(history.problems, []);
+    assert_eq!(history.items.len(), 29);
+    let lab = || {
+        let metas = history.items.iter().map(|item| &item.meta);
+        metas.filter(|meta| meta.category == Category::Lab)
+    };
+    assert_eq!(lab().count(), 13);
+    assert_eq!(lab().filter(|meta| !meta.is_sensitive()).count(), 12);
+    let mut sensitive: Vec<_> = history
+        .items
+        .iter()
+        .filter(|item| item.meta.is_sensitive())
+        .map(|item| {
+            let labels: Vec<_> = item.meta.labels.iter().map(|l| l.as_str()).collect();
+            (item.meta.title.as_str(), labels.join(" "))
+        })
+        .collect();
+    sensitive.sort();
+    assert_eq!(
+        sensitive,
+        [
+            ("HIV screening test", "HIV".to_owned()),
+            ("Psychotherapy session note", "PSY R".to_owned())
+        ]
+    );
+    let category = |c: Category| {
+        let of = history.items.iter().filter(|item| item.meta.category == c);
+        of.count()
+    };
+    use Category::*;
+    let counts = [
+        Identity,
+        Other,
+        Vitals,
+        Condition,
+        Medication,
+        Allergy,
+        Immunization,
+        Procedure,
+        Note,
+    ]
+    .map(category);
+    assert_eq!(counts, [1, 1, 4, 3, 2, 1, 2, 1, 1]);
+
+    let new = import("new-result.json").items.remove(0).meta;
+    assert_eq!((new.category, new.title.as_str()), (Lab, "HbA1c"));
+    assert!(history.items.iter().all(|item| item.meta.date < new.date));
+    assert_eq!(import("note.txt").items[0].meta.media_type, "text/plain");
+}

@@ -176,7 +176,7 @@ fn broken_json_is_one_problem_with_its_place() {
         ),
         ("{\"a\":1,}", "x", "line 1, column 8"),
         ("hello", "x.json", "line 1, column 1"),
-        ("[{\"resourceType\":\"A\"},", "x", "line 1, column 24"),
+        ("[{\"resourceType\":\"A\"},", "x", "line 1, column 22"),
         ("[[[[", "x.json", "line 1, column 4"),
         ("  \n ", "x.json", "line 2, column 0"),
         ("{\"a\":1} trailing", "x.json", "line 1, column 9"),
