@@ -1,10 +1,26 @@
 //! Documents: everything that is not FHIR in JSON, known by its first bytes and its name.
 
 use super::meta::clean_title;
-use super::{Category, ClinicalDate, Kind, Label, RecordMeta, label};
+use super::{Category, ClinicalDate, Kind, Label, RecordMeta, xml};
 
-/// The summary of a document, from its first bytes (64 KiB are plenty) and its file name.
-pub(super) fn summary(prefix: &[u8], name: &str) -> RecordMeta {
+/// The summary of a document, from as many of its first bytes as are at hand, and its file name.
+///
+/// `complete` says that these are all. If they are not, a format that can carry labels anywhere gets
+/// the label for what is unclear.
+pub(super) fn summary(bytes: &[u8], name: &str, complete: bool) -> RecordMeta {
+    let mut meta = summary_of_seen(bytes, name);
+    if !complete && may_carry_labels(&meta) {
+        meta.labels.insert(Label::unclear());
+    }
+    meta
+}
+
+/// Whether labels may stand anywhere in a document, so that all of it must be seen.
+pub(super) fn may_carry_labels(meta: &RecordMeta) -> bool {
+    xml::may_carry_labels(&meta.media_type)
+}
+
+fn summary_of_seen(prefix: &[u8], name: &str) -> RecordMeta {
     let name = file_name(name);
     let extension = name
         .rsplit_once('.')
@@ -30,11 +46,10 @@ pub(super) fn summary(prefix: &[u8], name: &str) -> RecordMeta {
         meta.media_type = by_container(media_type, &extension).to_owned();
     } else if body.starts_with(b"MSH|") {
         meta.media_type = "application/hl7-v2".to_owned();
+    } else if xml::describe(body, &mut meta) {
+        // all said
     } else if let Some(text) = as_text(body) {
-        match xml_root(text) {
-            Some((root, tag)) => xml(root, tag, text, &mut meta),
-            None => meta.media_type = text_type(text, &extension).to_owned(),
-        }
+        meta.media_type = text_type(text, &extension).to_owned();
     } else {
         meta.media_type = by_extension(&extension)
             .filter(|media_type| !media_type.starts_with("text/"))
@@ -135,64 +150,8 @@ fn text_type(text: &str, extension: &str) -> &'static str {
     }
 }
 
-/// The local name of the root element and the text of its start tag.
-fn xml_root(text: &str) -> Option<(&str, &str)> {
-    let mut rest = text.trim_start();
-    loop {
-        let skipped = if rest.starts_with("<?") {
-            rest.split_once("?>")
-        } else if rest.starts_with("<!--") {
-            rest.split_once("-->")
-        } else if rest.starts_with("<!") {
-            rest.split_once('>')
-        } else {
-            break;
-        };
-        rest = skipped?.1.trim_start();
-    }
-    let tag = rest.strip_prefix('<')?;
-    let tag = tag.split_once('>').map_or(tag, |(tag, _)| tag);
-    let name = tag.split([' ', '\t', '\r', '\n', '/']).next()?;
-    let local = name.rsplit(':').next()?;
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
-    (local.starts_with(char::is_alphabetic) && local.chars().all(plain)).then_some((local, tag))
-}
-
-fn xml(root: &str, tag: &str, text: &str, meta: &mut RecordMeta) {
-    meta.media_type = match root {
-        "ClinicalDocument" => "text/xml",
-        "svg" => "image/svg+xml",
-        "html" => "text/html",
-        _ if tag.contains("\"http://hl7.org/fhir\"") => "application/fhir+xml",
-        _ => "application/xml",
-    }
-    .to_owned();
-    if root == "ClinicalDocument" {
-        // the header comes before the sections
-        let header = text.split("<component").next().unwrap_or(text);
-        meta.category = Category::Note;
-        meta.date = attribute(header, "<effectiveTime", "value").and_then(compact_date);
-        meta.labels.extend(confidentiality(header));
-    }
-}
-
-/// The label in a CDA header. Source: HL7 CDA R2, ClinicalDocument.confidentialityCode.
-fn confidentiality(header: &str) -> Option<Label> {
-    let code = attribute(header, "<confidentialityCode", "code")?;
-    label::from_coding(None, Some(code))
-}
-
-/// The value of an attribute of the first element that starts with `element`.
-fn attribute<'a>(text: &'a str, element: &str, name: &str) -> Option<&'a str> {
-    let tag = text.split_once(element)?.1.split_once('>')?.0;
-    tag.split_once(&format!(" {name}=\""))?
-        .1
-        .split_once('"')
-        .map(|(value, _)| value)
-}
-
 /// The day in `YYYYMMDD…`, as HL7 v3 and DICOM write it.
-fn compact_date(text: &str) -> Option<ClinicalDate> {
+pub(super) fn compact_date(text: &str) -> Option<ClinicalDate> {
     let (year, month, day) = (text.get(..4)?, text.get(4..6)?, text.get(6..8)?);
     ClinicalDate::new(&format!("{year}-{month}-{day}")).ok()
 }
@@ -235,6 +194,10 @@ fn dicom_date(prefix: &[u8]) -> Option<ClinicalDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn summary(prefix: &[u8], name: &str) -> RecordMeta {
+        super::summary(prefix, name, true)
+    }
 
     fn media_type(prefix: &[u8], name: &str) -> String {
         summary(prefix, name).media_type
@@ -311,19 +274,6 @@ mod tests {
             media_type(b"\x08\0\x05\0\x0a\0\0\0ISO", "a"),
             "application/dicom"
         );
-    }
-
-    #[test]
-    fn a_cda_header_gives_date_and_confidentiality() {
-        let cda = br#"<?xml version="1.0"?><ClinicalDocument xmlns="urn:hl7-org:v3">
-            <effectiveTime value="20120806153000-0400"/>
-            <confidentialityCode codeSystem="2.16.840.1.113883.5.25" code="R"/>
-            <component><confidentialityCode code="V"/></component></ClinicalDocument>"#;
-        let meta = summary(cda, "ccd.xml");
-        assert_eq!(meta.media_type, "text/xml");
-        assert_eq!(meta.category, Category::Note);
-        assert_eq!(meta.date, Some("2012-08-06".parse().unwrap()));
-        assert_eq!(meta.labels, [Label::new("R").unwrap()].into());
     }
 
     #[test]

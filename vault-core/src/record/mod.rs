@@ -16,6 +16,7 @@ mod meta;
 mod ndjson;
 mod sniff;
 mod split;
+mod xml;
 
 pub use category::{Category, ParseCategoryError};
 pub use date::{ClinicalDate, ParseDateError};

@@ -10,7 +10,8 @@ pub const SNIFF_LEN: usize = 64 << 10;
 /// How a file must be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sniffed {
-    /// JSON that may be FHIR: read all of it and give it to [`read`](super::read), which decides.
+    /// JSON that may be FHIR, or XML that may carry labels anywhere: read all of it and give it to
+    /// [`read`](super::read), which decides.
     Fhir,
     /// NDJSON: give each line to [`read_line`](super::read_line), so that memory stays small.
     Ndjson,
@@ -36,15 +37,22 @@ pub fn sniff(prefix: &[u8], name: &str, total_len: Option<u64>) -> Sniffed {
         });
     }
     let body = prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix);
+    let limit = MAX_FHIR_LEN as u64;
+    let complete = match total_len {
+        Some(len) => len <= prefix.len() as u64,
+        None => prefix.len() < SNIFF_LEN,
+    };
     if !is_json(body, name) {
-        return Sniffed::Document {
-            meta: document::summary(prefix, name),
-        };
+        let meta = document::summary(prefix, name, complete);
+        let must_see_all = !complete && document::may_carry_labels(&meta);
+        if must_see_all && total_len.is_none_or(|len| len <= limit) {
+            return Sniffed::Fhir;
+        }
+        return Sniffed::Document { meta };
     }
     if first_line_is_resource(body) {
         return Sniffed::Ndjson;
     }
-    let limit = MAX_FHIR_LEN as u64;
     match total_len {
         Some(len) if len > limit => {
             if has_extension(name, &["ndjson", "jsonl"]) && contains(body, b"\"resourceType\"") {
@@ -52,7 +60,7 @@ pub fn sniff(prefix: &[u8], name: &str, total_len: Option<u64>) -> Sniffed {
             }
             if !contains(body, b"\"resourceType\"") && !contains(body, b"\"providers\"") {
                 return Sniffed::Document {
-                    meta: document::summary(prefix, name),
+                    meta: document::summary(prefix, name, complete),
                 };
             }
             let len = usize::try_from(len).unwrap_or(usize::MAX);
@@ -72,7 +80,7 @@ fn contains(bytes: &[u8], part: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::read;
+    use crate::record::{Label, read};
 
     const HUGE: Option<u64> = Some(MAX_FHIR_LEN as u64 + 1);
 
@@ -96,6 +104,21 @@ mod tests {
         let lines = b"\xef\xbb\xbf{\"resourceType\":\"A\"}\n{\"resourceT";
         assert_eq!(sniff(lines, "x", None), Sniffed::Ndjson);
         assert_eq!(sniff(lines, "x", HUGE), Sniffed::Ndjson);
+    }
+
+    #[test]
+    fn xml_that_may_carry_labels_is_seen_whole() {
+        let mut cda = b"<ClinicalDocument>".to_vec();
+        cda.resize(SNIFF_LEN + 1, b' ');
+        cda.extend(b"<confidentialityCode code=\"R\"/>");
+        assert_eq!(sniff(&cda, "x.xml", Some(cda.len() as u64)), Sniffed::Fhir);
+        assert_eq!(sniff(&cda, "x.xml", None), Sniffed::Fhir);
+        let meta = read(&cda, "x.xml").items.remove(0).meta;
+        assert_eq!(meta.labels, [Label::new("R").unwrap()].into());
+        let Sniffed::Document { meta } = sniff(&cda, "x.xml", HUGE) else {
+            panic!("a huge document is streamed");
+        };
+        assert_eq!(meta.labels, [Label::unclear()].into());
     }
 
     #[test]

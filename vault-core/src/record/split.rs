@@ -135,10 +135,15 @@ impl Import {
 
     fn document(bytes: &[u8], name: &str) -> Self {
         let prefix = bytes.get(..super::SNIFF_LEN).unwrap_or(bytes);
+        let complete = prefix.len() == bytes.len();
+        let mut meta = document::summary(prefix, name, complete);
+        if !complete && document::may_carry_labels(&meta) && bytes.len() <= MAX_FHIR_LEN {
+            meta = document::summary(bytes, name, true);
+        }
         Self {
             items: vec![Item {
                 range: 0..bytes.len(),
-                meta: document::summary(prefix, name),
+                meta,
             }],
             problems: Vec::new(),
         }

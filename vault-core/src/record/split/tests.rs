@@ -331,7 +331,12 @@ proptest! {
         bytes.truncate(cut.index(bytes.len() * 4).max(1));
         for name in ["x.json", "x.ndjson", "x"] {
             let import = read(&bytes, name);
-            prop_assert!(import.items.iter().all(|i| bytes.get(i.range.clone()).is_some()));
+            for Item { range, meta } in &import.items {
+                prop_assert!(bytes.get(range.clone()).is_some());
+                // every summary survives the strict encoding
+                let encoded = crate::codec::encode(meta);
+                prop_assert_eq!(crate::codec::decode(&encoded, 4096), Ok(meta.clone()));
+            }
             let total = Some(MAX_FHIR_LEN as u64 + 1);
             crate::record::sniff(&bytes, name, total);
         }
