@@ -68,6 +68,12 @@ impl ClinicalDate {
             && until.is_none_or(|bound| self.first(bound) <= bound.last(self))
     }
 
+    /// The date without its time of day.
+    #[must_use]
+    pub fn to_day(&self) -> Self {
+        Self(self.0.chars().take(10).collect())
+    }
+
     /// First moment, on the scale that suits a comparison with `other`.
     fn first(&self, other: &Self) -> (i64, u32) {
         self.parts().moment(other.parts().time.is_some(), true)

@@ -51,7 +51,7 @@ fn refuse_zeros(blocks: &[Block]) -> Result<(), StoreError> {
 ///
 /// Implementations are safe to use from several threads and check every block against its CID on
 /// the way out. Writers are serialised by the vault's lock, not by the store.
-pub trait BlockStore: Send + Sync {
+pub trait BlockStore: BlockSource {
     /// Adds blocks. They are readable at once but durable only after [`BlockStore::sync`].
     /// Adding a block that is already there does nothing; one that is there but damaged is
     /// written again.
@@ -75,4 +75,36 @@ pub trait BlockStore: Send + Sync {
 
     /// Every block's CID, in no particular order.
     fn list(&self) -> Result<Vec<Cid>, StoreError>;
+}
+
+/// Why blocks could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Nobody who was asked has this block, or it is damaged.
+    #[error("block {0} is missing")]
+    Missing(Cid),
+    /// The local store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The network failed.
+    #[error("{0}")]
+    Network(String),
+}
+
+/// Somewhere blocks come from: a store, or a store with a network behind it.
+pub trait BlockSource: Send + Sync {
+    /// Fetches blocks, each checked against its CID, in the order asked for.
+    ///
+    /// # Errors
+    /// [`SourceError::Missing`] names the first block that could not be had.
+    fn fetch(&self, cids: &[Cid]) -> Result<Vec<Block>, SourceError>;
+}
+
+/// A block store as the only source.
+impl<S: BlockStore> BlockSource for S {
+    fn fetch(&self, cids: &[Cid]) -> Result<Vec<Block>, SourceError> {
+        cids.iter()
+            .map(|cid| self.get(cid)?.ok_or(SourceError::Missing(*cid)))
+            .collect()
+    }
 }

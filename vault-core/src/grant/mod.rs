@@ -1,0 +1,21 @@
+//! Grants: who may read what, on which terms.
+//!
+//! A grant is terms signed by the patient, one envelope per recipient holding the grant key, and a
+//! sealed index under that key. The patient's own view is grant zero.
+
+mod directory;
+mod envelope;
+mod root;
+mod scope;
+mod terms;
+mod ticket;
+
+pub use directory::DirectoryError;
+pub(crate) use directory::{Directory, Pointer, Relation};
+pub use envelope::GrantKeyError;
+pub(crate) use envelope::{open_grant_key, seal_grant_key};
+pub(crate) use root::{GrantRoot, ZERO, root_context};
+pub use scope::{Decision, Reason, Scope};
+pub(crate) use terms::TermsDraft;
+pub use terms::{Extent, Purpose, Terms, TermsError, recipient_tag};
+pub use ticket::{Ticket, TicketError};

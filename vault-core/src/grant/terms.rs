@@ -1,0 +1,183 @@
+//! The terms of a grant, signed by the patient.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::scope::Scope;
+use crate::block::Digest;
+use crate::codec::{self, DecodeError};
+use crate::identity::Signers;
+use crate::ids::{GrantId, VaultId};
+use crate::keys::{Namespace, PublicKey, SignatureError, Signed, SigningKey};
+
+/// Longest accepted wire form of terms, in bytes.
+pub(crate) const MAX_TERMS_LEN: usize = 64 * 1024;
+
+/// Why terms were not accepted.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TermsError {
+    /// Not terms.
+    #[error("grant terms: {0}")]
+    Malformed(#[from] DecodeError),
+    /// Not signed by a key of the vault.
+    #[error("grant terms: {0}")]
+    Signature(#[from] SignatureError),
+    /// For another vault, grant or reader.
+    #[error("grant terms belong to another grant or reader")]
+    Other,
+}
+
+/// Whether records that are added later join the grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extent {
+    /// New matching records and versions join.
+    Standing,
+    /// Only what matched when the grant was made.
+    Snapshot,
+}
+
+/// Why access is given: an HL7 v3 ActReason code such as `TREAT`, or words of the patient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Purpose(String);
+
+impl FromStr for Purpose {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        let text = text.trim();
+        if text.is_empty() || text.len() > 200 || text.chars().any(char::is_control) {
+            return Err("a purpose is one line of at most 200 bytes");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// What the patient agreed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    v: u8,
+    /// The vault.
+    pub vault: VaultId,
+    /// The grant.
+    pub grant: GrantId,
+    signer: PublicKey,
+    /// How keys reach the reader. `carried`: inside the grant.
+    delivery: String,
+    /// Whether later records join.
+    pub extent: Extent,
+    /// Which records.
+    pub scope: Scope,
+    /// Why.
+    pub purpose: Option<Purpose>,
+    /// When the grant was made, in seconds since 1970-01-01 UTC.
+    pub created: u64,
+    /// When it ends by itself, in seconds since 1970-01-01 UTC.
+    pub expires: Option<u64>,
+    /// One tag per reader: see [`recipient_tag`]. Readers do not learn of each other.
+    pub recipients: Vec<Digest>,
+}
+
+/// How terms name a reader: a hash of the grant's id and the reader's owner key.
+pub fn recipient_tag(grant: &GrantId, owner: &PublicKey) -> Digest {
+    let digest = Sha256::new()
+        .chain_update(b"medvault/v1/recipient\0")
+        .chain_update(grant.as_bytes())
+        .chain_update(owner.as_bytes())
+        .finalize();
+    Digest::from_bytes(digest.into())
+}
+
+/// What goes into new terms.
+pub(crate) struct TermsDraft {
+    pub(crate) vault: VaultId,
+    pub(crate) grant: GrantId,
+    pub(crate) extent: Extent,
+    pub(crate) scope: Scope,
+    pub(crate) purpose: Option<Purpose>,
+    pub(crate) created: u64,
+    pub(crate) expires: Option<u64>,
+}
+
+impl Terms {
+    /// Signs terms for the given readers. Returns them with their wire form.
+    pub(crate) fn sign(
+        draft: TermsDraft,
+        readers: &[PublicKey],
+        key: &SigningKey,
+    ) -> (Self, Vec<u8>) {
+        let terms = Self {
+            v: 1,
+            vault: draft.vault,
+            grant: draft.grant,
+            signer: key.public(),
+            delivery: "carried".into(),
+            extent: draft.extent,
+            scope: draft.scope,
+            purpose: draft.purpose,
+            created: draft.created,
+            expires: draft.expires,
+            recipients: readers
+                .iter()
+                .map(|owner| recipient_tag(&draft.grant, owner))
+                .collect(),
+        };
+        let bytes = Signed::new(&terms, Namespace::Terms, key).to_bytes();
+        (terms, bytes)
+    }
+
+    /// Reads terms that some key of the vault signed, now or before.
+    ///
+    /// # Errors
+    /// [`TermsError`].
+    pub fn from_bytes(bytes: &[u8], signers: &Signers) -> Result<Self, TermsError> {
+        let signed: Signed<Self> = codec::decode(bytes, MAX_TERMS_LEN)?;
+        let signer = signed.peek()?.signer;
+        let terms = signed.verify(Namespace::Terms, &signer)?;
+        if !signers.has_signed(&signer) {
+            return Err(SignatureError::Invalid.into());
+        }
+        if terms.v != 1 || terms.delivery != "carried" {
+            return Err(DecodeError::Malformed.into());
+        }
+        if terms.vault != signers.vault() {
+            return Err(TermsError::Other);
+        }
+        Ok(terms)
+    }
+
+    /// The same terms for other readers, signed anew.
+    pub(crate) fn for_readers(&self, readers: &[PublicKey], key: &SigningKey) -> (Self, Vec<u8>) {
+        let draft = TermsDraft {
+            vault: self.vault,
+            grant: self.grant,
+            extent: self.extent,
+            scope: self.scope.clone(),
+            purpose: self.purpose.clone(),
+            created: self.created,
+            expires: self.expires,
+        };
+        Self::sign(draft, readers, key)
+    }
+
+    /// Whether the terms name this reader.
+    pub fn names(&self, owner: &PublicKey) -> bool {
+        self.recipients.contains(&recipient_tag(&self.grant, owner))
+    }
+
+    /// Whether the grant has ended at `now`.
+    pub fn has_expired(&self, now: u64) -> bool {
+        self.expires.is_some_and(|expires| now >= expires)
+    }
+}

@@ -1,0 +1,210 @@
+//! The ticket: what the patient hands over so that a reader finds the grant.
+//!
+//! An age file for the reader's devices around a signed payload: `medvault-ticket:` and base64url.
+//! It holds no record key. Whoever else gets hold of it learns nothing.
+
+use data_encoding::BASE64URL_NOPAD;
+use serde::{Deserialize, Serialize};
+
+use crate::address::NodeAddress;
+use crate::codec::{self, DecodeError};
+use crate::envelope::{EnvelopeError, IdentityKey, RecipientKey, decrypt_with, encrypt_to};
+use crate::grant::Relation;
+use crate::identity::{Signers, SignersError};
+use crate::ids::{GrantId, VaultId};
+use crate::keys::{Namespace, PublicKey, SignatureError, Signed, SigningKey};
+
+/// Text before the base64url part.
+const PREFIX: &str = "medvault-ticket:";
+
+/// Longest accepted ticket, in bytes.
+const MAX_TICKET_LEN: usize = 64 * 1024;
+
+/// Why a ticket was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum TicketError {
+    /// Not of the form of a ticket.
+    #[error("not a medvault ticket")]
+    NotATicket,
+    /// Sealed to other keys than this identity's.
+    #[error("this ticket is for someone else")]
+    ForSomeoneElse,
+    /// The age file is damaged.
+    #[error("ticket: {0}")]
+    Envelope(EnvelopeError),
+    /// The payload is malformed.
+    #[error("ticket: {0}")]
+    Malformed(#[from] DecodeError),
+    /// The signature does not hold.
+    #[error("ticket: {0}")]
+    Signature(#[from] SignatureError),
+    /// The list of signing keys inside is not valid.
+    #[error("ticket: {0}")]
+    Signers(#[from] SignersError),
+    /// The grant ended at this time, in seconds since 1970-01-01 UTC.
+    #[error("this ticket has expired")]
+    Expired(u64),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    v: u8,
+    vault: VaultId,
+    #[serde(with = "serde_bytes")]
+    signers: Vec<u8>,
+    signer: PublicKey,
+    name: String,
+    grant: GrantId,
+    relation: Relation,
+    node: NodeAddress,
+    seq: u64,
+    expires: Option<u64>,
+}
+
+/// An opened, verified ticket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ticket {
+    /// The patient's signing keys; names the vault.
+    pub signers: Signers,
+    /// The name the patient goes by.
+    pub name: String,
+    /// The grant it was made for.
+    pub grant: GrantId,
+    pub(crate) relation: Relation,
+    /// Where the patient's node was last reached.
+    pub node: NodeAddress,
+    /// Sequence number of the head that first held the grant. Older heads are refused.
+    pub seq: u64,
+    /// When the grant ends by itself, in seconds since 1970-01-01 UTC.
+    pub expires: Option<u64>,
+}
+
+impl Ticket {
+    /// Signs and seals the ticket for a reader's devices, as one line of text.
+    pub(crate) fn seal(
+        &self,
+        key: &SigningKey,
+        to: &[RecipientKey],
+    ) -> Result<String, EnvelopeError> {
+        let wire = Wire {
+            v: 1,
+            vault: self.signers.vault(),
+            signers: self.signers.as_bytes().to_vec(),
+            signer: key.public(),
+            name: self.name.clone(),
+            grant: self.grant,
+            relation: self.relation.clone(),
+            node: self.node.clone(),
+            seq: self.seq,
+            expires: self.expires,
+        };
+        let payload =
+            zeroize::Zeroizing::new(Signed::new(&wire, Namespace::Ticket, key).to_bytes());
+        let sealed = encrypt_to(to, &payload, false)?;
+        Ok(format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&sealed)))
+    }
+
+    /// Opens a ticket, among any white space, and checks the signatures.
+    ///
+    /// # Errors
+    /// [`TicketError`].
+    pub fn open(text: &str, identity: &IdentityKey, now: u64) -> Result<Self, TicketError> {
+        if text.len() > 2 * MAX_TICKET_LEN {
+            return Err(TicketError::NotATicket);
+        }
+        let compact: String = text.split_whitespace().collect();
+        let body = compact
+            .strip_prefix(PREFIX)
+            .ok_or(TicketError::NotATicket)?;
+        let sealed = BASE64URL_NOPAD
+            .decode(body.as_bytes())
+            .map_err(|_| TicketError::NotATicket)?;
+        let payload = decrypt_with(identity, &sealed, MAX_TICKET_LEN).map_err(|e| match e {
+            EnvelopeError::NotForYou => TicketError::ForSomeoneElse,
+            other => TicketError::Envelope(other),
+        })?;
+        let signed: Signed<Wire> = codec::decode(&payload, MAX_TICKET_LEN)?;
+        let signer = signed.peek()?.signer;
+        let wire = signed.verify(Namespace::Ticket, &signer)?;
+        let signers = Signers::for_vault(&wire.signers, &wire.vault)?;
+        if wire.v != 1 {
+            return Err(DecodeError::Malformed.into());
+        }
+        if !signers.may_sign(&signer) {
+            return Err(SignatureError::Invalid.into());
+        }
+        if let Some(expires) = wire.expires.filter(|expires| now >= *expires) {
+            return Err(TicketError::Expired(expires));
+        }
+        Ok(Self {
+            signers,
+            name: wire.name,
+            grant: wire.grant,
+            relation: wire.relation,
+            node: wire.node,
+            seq: wire.seq,
+            expires: wire.expires,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ticket(expires: Option<u64>) -> (Ticket, SigningKey) {
+        let owner = SigningKey::from_seed(&[1; 32]);
+        let device = SigningKey::from_seed(&[2; 32]);
+        let key = PublicKey::from_bytes([4; 32]);
+        let ticket = Ticket {
+            signers: Signers::new(&owner, 1, vec![device.public()], vec![]),
+            name: "Pat".into(),
+            grant: GrantId::random(),
+            relation: Relation::random(),
+            node: NodeAddress {
+                peer: key,
+                addrs: vec!["/ip4/127.0.0.1/tcp/4001".into()],
+                endpoint: key,
+                endpoint_addrs: vec!["127.0.0.1:4002".into()],
+            },
+            seq: 3,
+            expires,
+        };
+        (ticket, device)
+    }
+
+    #[test]
+    fn only_the_reader_opens_it_and_only_in_time() {
+        let (ticket, device) = ticket(Some(100));
+        let reader = IdentityKey::from_seed(&[5; 32]);
+        let text = ticket.seal(&device, &[reader.recipient()]).unwrap();
+        assert_eq!(Ticket::open(&text, &reader, 99).unwrap(), ticket);
+        assert!(matches!(
+            Ticket::open(&text, &reader, 100),
+            Err(TicketError::Expired(100))
+        ));
+        let other = IdentityKey::from_seed(&[6; 32]);
+        assert!(matches!(
+            Ticket::open(&text, &other, 99),
+            Err(TicketError::ForSomeoneElse)
+        ));
+        assert!(matches!(
+            Ticket::open("hello", &reader, 99),
+            Err(TicketError::NotATicket)
+        ));
+    }
+
+    #[test]
+    fn a_stranger_cannot_speak_for_the_vault() {
+        let (ticket, _) = ticket(None);
+        let reader = IdentityKey::from_seed(&[5; 32]);
+        let forged = ticket
+            .seal(&SigningKey::random(), &[reader.recipient()])
+            .unwrap();
+        assert!(matches!(
+            Ticket::open(&forged, &reader, 0),
+            Err(TicketError::Signature(_))
+        ));
+    }
+}

@@ -1,0 +1,251 @@
+//! Withdrawing access: R1 at once, and what R2 has to do noted down.
+
+use sha2::{Digest as _, Sha256};
+
+use super::receipt::{Receipt, ReceiptDraft};
+use super::state::{GrantRecord, GrantStatus, Member, PendingRekey};
+use super::transaction::Transaction;
+use super::{Vault, VaultError};
+use crate::audit::{Act, RevokeLevel};
+use crate::block::Digest;
+use crate::grant::Terms;
+use crate::ids::{ContactId, GrantId};
+use crate::keys::{PublicKey, SecretKey};
+
+/// What is to be withdrawn.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RevokeTarget {
+    /// A grant, for all its readers.
+    Grant(GrantId),
+    /// Every grant of one contact; other readers of the same grants keep theirs.
+    Contact(String),
+}
+
+/// What a revocation did to one grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The grant.
+    pub grant: GrantId,
+    /// Owner keys of the readers that were shut out.
+    pub readers: Vec<PublicKey>,
+    /// The receipt, when nothing is left to do.
+    pub receipt: Option<Receipt>,
+}
+
+impl Vault {
+    /// Withdraws access at once (R1): from this head on, the readers get no record, version or
+    /// key. The cost does not depend on the number of records. With [`RevokeLevel::Rekey`] the
+    /// records they could read are noted for [`Vault::rekey`], which ends with the receipt.
+    ///
+    /// # Errors
+    /// [`VaultError::NoGrant`], [`VaultError::GrantEnded`], [`VaultError::NoContact`].
+    pub fn revoke(
+        &mut self,
+        target: &RevokeTarget,
+        level: RevokeLevel,
+    ) -> Result<Vec<Revocation>, VaultError> {
+        self.transact(|tx| {
+            let grants = tx.grants()?;
+            match target {
+                RevokeTarget::Grant(id) => {
+                    let grant = grants
+                        .into_iter()
+                        .find(|g| g.id == *id)
+                        .ok_or(VaultError::NoGrant(*id))?;
+                    let upgrade = level == RevokeLevel::Rekey
+                        && grant.pending.is_none()
+                        && !grant.pages.is_empty();
+                    if grant.status != GrantStatus::Active && !upgrade {
+                        return Err(VaultError::GrantEnded(*id));
+                    }
+                    Ok(vec![tx.revoke_all(&grant, level)?])
+                }
+                RevokeTarget::Contact(name) => {
+                    let contact = tx.contact(name)?.id;
+                    let concerned = grants.into_iter().filter(|grant| {
+                        grant.status == GrantStatus::Active
+                            && grant.members.iter().any(|m| m.contact == contact)
+                    });
+                    concerned
+                        .map(|grant| tx.revoke_member(&grant, contact, level))
+                        .collect()
+                }
+            }
+        })
+    }
+}
+
+impl Transaction<'_> {
+    /// Ends a grant for all its readers.
+    fn revoke_all(
+        &mut self,
+        grant: &GrantRecord,
+        level: RevokeLevel,
+    ) -> Result<Revocation, VaultError> {
+        let readers: Vec<PublicKey> = if grant.members.is_empty() {
+            grant.former.iter().map(|(owner, _)| *owner).collect()
+        } else {
+            grant.members.iter().map(|member| member.owner).collect()
+        };
+        if grant.status == GrantStatus::Active {
+            self.close_grant(grant, GrantStatus::Revoked);
+        }
+        self.note_revocation(grant, readers, level)
+    }
+
+    /// Takes a grant out of the directory and drops its root and envelopes. Its pages stay until
+    /// a re-key has used them.
+    fn close_grant(&mut self, grant: &GrantRecord, status: GrantStatus) {
+        self.drop_blocks(grant.root.map(|(root, _)| root));
+        self.drop_blocks(grant.members.iter().flat_map(|m| m.envelopes.clone()));
+        let now = self.now;
+        self.update_grant(&grant.id, |grant| {
+            grant.status = status;
+            grant.ended = Some(now);
+            grant.root = None;
+            let members = std::mem::take(&mut grant.members);
+            grant
+                .former
+                .extend(members.into_iter().map(|member| (member.owner, now)));
+        });
+    }
+
+    /// Shuts one reader out of a grant that others keep: a new grant key, new envelopes for the
+    /// others, a new root. The pages stay; every later page has a key that only the root holds.
+    fn revoke_member(
+        &mut self,
+        grant: &GrantRecord,
+        contact: ContactId,
+        level: RevokeLevel,
+    ) -> Result<Revocation, VaultError> {
+        let (out, stay): (Vec<Member>, Vec<Member>) = grant
+            .members
+            .iter()
+            .cloned()
+            .partition(|member| member.contact == contact);
+        if stay.is_empty() {
+            return self.revoke_all(grant, level);
+        }
+        let key = SecretKey::random();
+        let mut members = Vec::new();
+        for member in &stay {
+            members.push(self.admit(&member.contact.to_string(), &grant.id, &key)?);
+        }
+        self.drop_blocks(grant.members.iter().flat_map(|m| m.envelopes.clone()));
+        let terms = self.terms_without(grant, &stay)?;
+        let now = self.now;
+        let readers: Vec<PublicKey> = out.iter().map(|member| member.owner).collect();
+        self.update_grant(&grant.id, |grant| {
+            grant.key = key;
+            grant.members = members;
+            grant.terms = terms;
+            grant
+                .former
+                .extend(out.into_iter().map(|member| (member.owner, now)));
+        });
+        self.rewrite_root(&grant.id)?;
+        self.note_revocation(grant, readers, level)
+    }
+
+    /// The same terms for fewer readers.
+    fn terms_without(&self, grant: &GrantRecord, stay: &[Member]) -> Result<Vec<u8>, VaultError> {
+        let terms = Terms::from_bytes(&grant.terms, self.vault.head.signers())?;
+        let readers: Vec<PublicKey> = stay.iter().map(|member| member.owner).collect();
+        Ok(terms.for_readers(&readers, self.vault.device.signing()).1)
+    }
+
+    /// Writes the act, and either the receipt or what the re-key will need for it.
+    fn note_revocation(
+        &mut self,
+        grant: &GrantRecord,
+        readers: Vec<PublicKey>,
+        level: RevokeLevel,
+    ) -> Result<Revocation, VaultError> {
+        let cut = self.vault.head.seq();
+        let mut index = Sha256::new();
+        grant
+            .pages
+            .iter()
+            .for_each(|page| index.update(page.block.as_bytes()));
+        let index = Digest::from_bytes(index.finalize().into());
+        let log_index = self.act(Act::Revoked {
+            grant: grant.id,
+            readers: readers.clone(),
+            level,
+        });
+        let mut receipt = None;
+        match level {
+            RevokeLevel::Stop => {
+                receipt = Some(self.write_receipt(ReceiptDraft {
+                    vault: self.vault.id(),
+                    grant: grant.id,
+                    readers: readers.clone(),
+                    time: self.now,
+                    level,
+                    could_have_opened: grant.count,
+                    index,
+                    rekeyed: 0,
+                    pinners: Vec::new(),
+                    log_index,
+                }));
+            }
+            RevokeLevel::Rekey => {
+                let earlier = grant.pending.clone();
+                let mut all = earlier
+                    .as_ref()
+                    .map_or_else(Vec::new, |p| p.readers.clone());
+                all.extend(
+                    readers
+                        .iter()
+                        .filter(|r| !all.contains(r))
+                        .copied()
+                        .collect::<Vec<_>>(),
+                );
+                let pending = PendingRekey {
+                    cut,
+                    count: earlier.as_ref().map_or(0, |p| p.count),
+                    deleted: earlier.as_ref().map_or(0, |p| p.deleted),
+                    readers: all,
+                    could_have_opened: grant.count,
+                    index,
+                    log_index,
+                };
+                self.update_grant(&grant.id, |grant| grant.pending = Some(pending));
+            }
+        }
+        Ok(Revocation {
+            grant: grant.id,
+            readers,
+            receipt,
+        })
+    }
+
+    /// Signs a receipt, keeps it with the grant and notes it in the log.
+    pub(super) fn write_receipt(&mut self, draft: ReceiptDraft) -> Receipt {
+        let (receipt, bytes) = Receipt::sign(draft, self.vault.device.signing());
+        self.act(Act::Receipt {
+            grant: receipt.grant,
+            receipt: Digest::of(&bytes),
+        });
+        self.update_grant(&receipt.grant, |grant| {
+            grant.receipts.push(serde_bytes::ByteBuf::from(bytes));
+        });
+        receipt
+    }
+
+    /// Ends the grants whose time is over.
+    pub(super) fn expire_due(&mut self) -> Result<(), VaultError> {
+        for grant in self
+            .grants()?
+            .into_iter()
+            .filter(|g| g.status == GrantStatus::Active)
+        {
+            let terms = Terms::from_bytes(&grant.terms, self.vault.head.signers())?;
+            if terms.has_expired(self.now) {
+                self.close_grant(&grant, GrantStatus::Expired);
+                self.act(Act::Expired { grant: grant.id });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,206 @@
+//! The patient's own view: what grant zero's root holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::audit::SealedEntry;
+use crate::block::Digest;
+use crate::codec::{self, DecodeError};
+use crate::grant::Relation;
+use crate::identity::Card;
+use crate::ids::{ContactId, GrantId, VaultId};
+use crate::index::{IndexEntry, Item, MAX_PAGE_LEN, PageList, PageRef, decode_items, encode_items};
+use crate::keys::{PublicKey, SecretKey};
+
+/// Secrets that live inside the vault.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VaultSecrets {
+    /// Salts the log's leaves.
+    pub(crate) log: SecretKey,
+    /// Names contents to find duplicates.
+    pub(crate) names: SecretKey,
+}
+
+/// The plaintext of grant zero's root.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ZeroRoot {
+    v: u8,
+    name: String,
+    secrets: VaultSecrets,
+    records: Vec<PageRef>,
+    audit: Vec<PageRef>,
+    contacts: Vec<PageRef>,
+    grants: Vec<PageRef>,
+    dummies: Vec<Digest>,
+}
+
+/// Someone one can share with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContactRecord {
+    pub(crate) id: ContactId,
+    pub(crate) name: String,
+    #[serde(with = "serde_bytes")]
+    pub(crate) card: Vec<u8>,
+    /// When the fingerprint was compared.
+    pub(crate) verified: Option<u64>,
+    pub(crate) relation: Relation,
+    pub(crate) added: u64,
+}
+
+impl ContactRecord {
+    pub(crate) fn card(&self) -> Result<Card, crate::identity::CardError> {
+        Card::from_bytes(&self.card)
+    }
+}
+
+/// One reader of a grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Member {
+    pub(crate) contact: ContactId,
+    pub(crate) owner: PublicKey,
+    /// Blocks of the covered envelopes, one per device of the reader.
+    pub(crate) envelopes: Vec<Digest>,
+}
+
+/// How a grant stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GrantStatus {
+    /// In force.
+    Active,
+    /// Withdrawn by the patient.
+    Revoked,
+    /// Ended by its terms.
+    Expired,
+}
+
+/// A re-key that is not finished: versions of the grant sealed up to `cut` are to be sealed again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PendingRekey {
+    /// Sequence number of the last head that the readers could use.
+    pub(crate) cut: u64,
+    /// Versions sealed again so far.
+    pub(crate) count: u64,
+    /// Blocks deleted so far.
+    pub(crate) deleted: u64,
+    /// The readers that were shut out.
+    pub(crate) readers: Vec<PublicKey>,
+    /// For the receipt: versions that were readable.
+    pub(crate) could_have_opened: u64,
+    /// For the receipt: digest of the sealed index.
+    pub(crate) index: Digest,
+    /// Position of the revocation in the audit log.
+    pub(crate) log_index: u64,
+}
+
+/// A grant as the patient keeps it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GrantRecord {
+    pub(crate) id: GrantId,
+    pub(crate) key: SecretKey,
+    /// Signed terms, wire form.
+    #[serde(with = "serde_bytes")]
+    pub(crate) terms: Vec<u8>,
+    pub(crate) members: Vec<Member>,
+    /// Readers that were shut out, with the time.
+    pub(crate) former: Vec<(PublicKey, u64)>,
+    pub(crate) root: Option<(Digest, u32)>,
+    pub(crate) pages: Vec<PageRef>,
+    /// Versions in the grant.
+    pub(crate) count: u64,
+    pub(crate) status: GrantStatus,
+    /// When it ended, in seconds since 1970-01-01 UTC.
+    pub(crate) ended: Option<u64>,
+    pub(crate) pending: Option<PendingRekey>,
+    /// Signed receipts, wire form.
+    pub(crate) receipts: Vec<serde_bytes::ByteBuf>,
+}
+
+macro_rules! plain_item {
+    ($name:ty) => {
+        impl Item for $name {
+            fn weight(&self) -> usize {
+                codec::encode(self).len()
+            }
+
+            fn encode_page(items: &[Self]) -> Vec<u8> {
+                encode_items(items)
+            }
+
+            fn decode_page(bytes: &[u8]) -> Result<Vec<Self>, DecodeError> {
+                decode_items(bytes)
+            }
+        }
+    };
+}
+
+plain_item!(ContactRecord);
+plain_item!(GrantRecord);
+
+/// The patient's view, in memory. Lists load page by page as they are needed.
+pub(crate) struct State {
+    pub(crate) name: String,
+    pub(crate) secrets: VaultSecrets,
+    pub(crate) records: PageList<IndexEntry>,
+    pub(crate) audit: PageList<SealedEntry>,
+    pub(crate) contacts: PageList<ContactRecord>,
+    pub(crate) grants: PageList<GrantRecord>,
+    pub(crate) dummies: Vec<Digest>,
+}
+
+/// The name of a grant's own list of pages.
+pub(crate) fn grant_list(grant: &GrantId) -> Vec<u8> {
+    [b"grant/".as_slice(), grant.as_bytes()].concat()
+}
+
+impl State {
+    pub(crate) fn new(vault: &VaultId, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            secrets: VaultSecrets {
+                log: SecretKey::random(),
+                names: SecretKey::random(),
+            },
+            records: PageList::new(vault, b"records"),
+            audit: PageList::new(vault, b"audit"),
+            contacts: PageList::new(vault, b"contacts"),
+            grants: PageList::new(vault, b"grants"),
+            dummies: Vec::new(),
+        }
+    }
+
+    /// The plaintext of grant zero's root; every list must be saved.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        codec::encode(&ZeroRoot {
+            v: 1,
+            name: self.name.clone(),
+            secrets: self.secrets.clone(),
+            records: self.records.refs(),
+            audit: self.audit.refs(),
+            contacts: self.contacts.refs(),
+            grants: self.grants.refs(),
+            dummies: self.dummies.clone(),
+        })
+    }
+
+    pub(crate) fn decode(vault: &VaultId, bytes: &[u8]) -> Result<Self, DecodeError> {
+        let root: ZeroRoot = codec::decode(bytes, MAX_PAGE_LEN)?;
+        if root.v != 1 {
+            return Err(DecodeError::Malformed);
+        }
+        Ok(Self {
+            name: root.name,
+            secrets: root.secrets,
+            records: PageList::stored(vault, b"records", root.records),
+            audit: PageList::stored(vault, b"audit", root.audit),
+            contacts: PageList::stored(vault, b"contacts", root.contacts),
+            grants: PageList::stored(vault, b"grants", root.grants),
+            dummies: root.dummies,
+        })
+    }
+}
