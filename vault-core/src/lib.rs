@@ -10,6 +10,7 @@ mod codec;
 mod envelope;
 mod grant;
 mod head;
+mod home;
 mod identity;
 mod ids;
 mod index;
@@ -18,6 +19,7 @@ pub mod log;
 mod pack;
 mod pins;
 mod random;
+mod reader;
 pub mod record;
 mod seal;
 mod store;
@@ -38,15 +40,19 @@ pub use grant::{
     Ticket, TicketError,
 };
 pub use head::{Head, HeadError, MAX_HEAD_LEN, log_origin};
+pub use home::{CacheStore, Home, HomeStorage};
 pub use identity::{Card, CardError, Device, IdentityFileError, Signers, SignersError};
 pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
 pub use index::{IndexEntry, PageError};
 pub use keys::{
     PublicKey, RecoveryWords, Signature, SignatureError, WordsError, fingerprint_words,
 };
+pub use reader::{Advance, FollowError, Following, GrantView, Inbox, InboxError};
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use seal::OpenError;
-pub use store::{BlockSource, BlockStore, CarStore, MemoryStore, SourceError, StoreError};
+pub use store::{
+    BlockSource, BlockStore, CachedSource, CarStore, Fetcher, MemoryStore, SourceError, StoreError,
+};
 pub use vault::{
     AddReport, Added, Adder, AuditReport, BadEntry, BlockReport, Clock, ContactInfo, Content,
     GrantInfo, GrantStatus, MemoryStorage, NewRecord, OpenRecord, PinnerAck, Preview, Receipt,

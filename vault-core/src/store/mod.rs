@@ -1,5 +1,6 @@
 //! Where blocks live: the [`BlockStore`] trait and the stores that this project ships.
 
+mod cached;
 mod car;
 mod catalog;
 mod files;
@@ -17,6 +18,7 @@ mod fault_tests;
 #[cfg(test)]
 mod figures;
 
+pub use cached::{CachedSource, Fetcher};
 pub use car::CarStore;
 pub use memory::MemoryStore;
 

@@ -51,6 +51,7 @@ pub use revoke::{Revocation, RevokeTarget};
 pub use share::{GrantInfo, Preview, ShareRequest, Shared};
 pub use state::GrantStatus;
 use state::State;
+pub(crate) use state::grant_list;
 pub use storage::{MemoryStorage, StorageError, VaultStorage, WriteGuard};
 use transaction::Transaction;
 pub use verify::{AuditReport, BadEntry, BlockReport};

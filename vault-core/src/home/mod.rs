@@ -1,0 +1,205 @@
+//! The home: the folder where one person's vault lives.
+//!
+//! ```text
+//! format         "medvault home 1"
+//! identity.age   the device's secrets, under a passphrase
+//! card           the contact card, readable without it
+//! head           the newest head
+//! blocks/        the vault's blocks, CAR files
+//! cache/         other people's blocks
+//! inbox          what is followed, sealed
+//! lock           held while something is changed (cache.lock for the cache)
+//! ```
+
+mod cache;
+mod files;
+mod lock;
+mod storage;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::store::CarStore;
+use crate::vault::{StorageError, WriteGuard};
+
+pub use cache::CacheStore;
+pub use storage::HomeStorage;
+
+/// Format written by this program.
+const FORMAT: u32 = 1;
+
+const FORMAT_FILE: &str = "format";
+const IDENTITY_FILE: &str = "identity.age";
+const CARD_FILE: &str = "card";
+
+/// A person's folder.
+#[derive(Debug, Clone)]
+pub struct Home {
+    root: PathBuf,
+}
+
+impl Home {
+    /// Makes a home: `build` fills a staging folder beside `path`, which takes its place when
+    /// everything is there. A kill leaves either no home or a whole one.
+    ///
+    /// # Errors
+    /// [`StorageError::Exists`] when something is at `path`; whatever `build` returns.
+    pub fn create<T, E: From<StorageError>>(
+        path: &Path,
+        build: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
+        if files::is_occupied(path) {
+            return Err(StorageError::Exists.into());
+        }
+        let staging = files::Staging::beside(path)?;
+        let home = Self {
+            root: staging.path().to_owned(),
+        };
+        home.write_file(FORMAT_FILE, format!("medvault home {FORMAT}\n").as_bytes())?;
+        let value = build(&home)?;
+        staging.publish(path)?;
+        Ok((
+            Self {
+                root: path.to_owned(),
+            },
+            value,
+        ))
+    }
+
+    /// Opens the home at `path`.
+    ///
+    /// # Errors
+    /// [`StorageError::NoVault`], [`StorageError::Newer`].
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        let home = Self {
+            root: path.to_owned(),
+        };
+        let text = home.read_file(FORMAT_FILE)?.ok_or(StorageError::NoVault)?;
+        let text = String::from_utf8_lossy(&text);
+        let found = text
+            .trim()
+            .strip_prefix("medvault home ")
+            .and_then(|n| n.parse().ok());
+        match found {
+            Some(FORMAT) => Ok(home),
+            Some(found) => Err(StorageError::Newer {
+                found,
+                known: FORMAT,
+            }),
+            None => Err(StorageError::NoVault),
+        }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The vault's own storage.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn storage(&self) -> Result<Arc<HomeStorage>, StorageError> {
+        Ok(Arc::new(HomeStorage::open(self.clone())?))
+    }
+
+    /// Where other people's blocks are kept.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn cache(&self) -> Result<Arc<CacheStore>, StorageError> {
+        let store = CarStore::open(&self.root.join("cache"))?;
+        Ok(Arc::new(CacheStore::new(
+            store,
+            self.root.join("cache.lock"),
+        )))
+    }
+
+    /// The passphrase-protected identity file.
+    ///
+    /// # Errors
+    /// [`StorageError::NoVault`] when there is none.
+    pub fn read_identity(&self) -> Result<Vec<u8>, StorageError> {
+        self.read_file(IDENTITY_FILE)?.ok_or(StorageError::NoVault)
+    }
+
+    /// Replaces the identity file.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn write_identity(&self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.write_file(IDENTITY_FILE, bytes)
+    }
+
+    /// The owner's contact card, in text form.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn read_card(&self) -> Result<Option<String>, StorageError> {
+        Ok(self
+            .read_file(CARD_FILE)?
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+
+    /// Replaces the contact card.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn write_card(&self, text: &str) -> Result<(), StorageError> {
+        self.write_file(CARD_FILE, text.as_bytes())
+    }
+
+    /// Reads a small file of the home; `None` when it is not there.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn read_file(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        files::read(&self.root.join(name))
+    }
+
+    /// Writes a small file of the home, whole or not at all, readable by its owner only.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        files::replace(&self.root.join(name), bytes)
+    }
+
+    /// Waits until no other process is changing the home.
+    ///
+    /// # Errors
+    /// [`StorageError::InUse`] after ten seconds.
+    pub fn lock(&self) -> Result<Box<dyn WriteGuard>, StorageError> {
+        lock::acquire(&self.root.join("lock"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_is_made_whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("home");
+        assert!(matches!(Home::open(&path), Err(StorageError::NoVault)));
+        let failed: Result<(Home, ()), StorageError> = Home::create(&path, |home| {
+            home.write_card("half")?;
+            Err(StorageError::InUse)
+        });
+        assert!(failed.is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+
+        let (home, ()) = Home::create(&path, |home| home.write_card("whole")).unwrap();
+        assert_eq!(home.read_card().unwrap().as_deref(), Some("whole"));
+        assert_eq!(Home::open(&path).unwrap().root(), path);
+        let again: Result<(Home, ()), StorageError> = Home::create(&path, |_| Ok(()));
+        assert!(matches!(again, Err(StorageError::Exists)));
+        home.write_file(FORMAT_FILE, b"medvault home 2\n").unwrap();
+        assert!(matches!(
+            Home::open(&path),
+            Err(StorageError::Newer { found: 2, known: 1 })
+        ));
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,275 @@
+//! The memory of one followed vault, and the rules by which it moves on.
+
+use serde::{Deserialize, Serialize};
+
+use crate::address::NodeAddress;
+use crate::audit::{LogBlocks, TileReadError};
+use crate::grant::{DirectoryError, GrantKeyError, Relation, TermsError, Ticket};
+use crate::head::{Head, HeadError};
+use crate::ids::{GrantId, VaultId};
+use crate::index::PageError;
+use crate::keys::PublicKey;
+use crate::log::{Checkpoint, TileError, TreeHash, prove_consistency, verify_consistency};
+use crate::store::{BlockSource, SourceError};
+
+/// Clock difference that is put up with, in seconds.
+const SKEW: u64 = 300;
+
+/// Why a head or a grant was not accepted. The reader's memory is unchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The head is not valid in itself.
+    #[error(transparent)]
+    Head(#[from] HeadError),
+    /// The head is older than the one seen before: someone is showing an old copy.
+    #[error("the head offered is OLDER than the one seen before ({offered} < {seen})")]
+    Older {
+        /// Sequence number offered.
+        offered: u64,
+        /// Sequence number seen.
+        seen: u64,
+    },
+    /// Two different histories of the same vault.
+    #[error("the head offered has FORKED from the history seen before: {0}")]
+    Forked(&'static str),
+    /// The head may no longer be relied on.
+    #[error("the newest head that could be had ran out on {0}: ask for a fresh one")]
+    Stale(u64),
+    /// No grant for this reader: withdrawn, expired, or never made.
+    #[error("nothing is shared here any more: the grant was withdrawn or has expired")]
+    NothingShared,
+    /// The grant's own end has come.
+    #[error("the grant has expired")]
+    Expired,
+    /// The terms do not name this reader.
+    #[error("the grant does not name this reader")]
+    NotNamed,
+    /// The directory is malformed.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The envelope did not give the grant key.
+    #[error(transparent)]
+    Key(#[from] GrantKeyError),
+    /// The terms do not hold.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
+    /// A sealed page does not open.
+    #[error(transparent)]
+    Page(#[from] PageError),
+    /// A block could not be had.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The log could not be read.
+    #[error("audit log: {0}")]
+    Log(String),
+}
+
+impl From<TileReadError> for FollowError {
+    fn from(error: TileReadError) -> Self {
+        match error {
+            TileReadError::Source(source) => Self::Source(source),
+            TileReadError::Malformed => Self::Log(error.to_string()),
+        }
+    }
+}
+
+/// What a new head changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advance {
+    /// It is the head seen before.
+    Unchanged,
+    /// It is newer and was accepted.
+    Advanced {
+        /// Sequence number seen before.
+        from: u64,
+        /// Sequence number now.
+        to: u64,
+    },
+}
+
+/// A vault that was shared with this reader, and what is remembered of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Following {
+    v: u8,
+    vault: VaultId,
+    /// The name the reader gave it.
+    name: String,
+    /// The name the patient goes by.
+    patient: String,
+    owner: PublicKey,
+    relation: Relation,
+    node: NodeAddress,
+    /// Serial of the signers list seen last.
+    serial: u64,
+    /// Heads below this are refused.
+    floor: u64,
+    #[serde(with = "serde_bytes")]
+    head: Vec<u8>,
+    size: u64,
+    root: TreeHash,
+    accepted: u64,
+    synced: Option<u64>,
+    tickets: Vec<GrantId>,
+}
+
+impl Following {
+    /// Begins to follow the vault of a ticket, under a name of the reader's choice.
+    pub fn accept(ticket: &Ticket, name: &str, now: u64) -> Self {
+        Self {
+            v: 1,
+            vault: ticket.signers.vault(),
+            name: name.to_owned(),
+            patient: ticket.name.clone(),
+            owner: *ticket.signers.owner(),
+            relation: ticket.relation.clone(),
+            node: ticket.node.clone(),
+            serial: ticket.signers.serial(),
+            floor: ticket.seq,
+            head: Vec::new(),
+            size: 0,
+            root: crate::log::EMPTY_ROOT,
+            accepted: now,
+            synced: None,
+            tickets: vec![ticket.grant],
+        }
+    }
+
+    /// Takes a further ticket of the same vault: new addresses, and never an older floor.
+    pub fn accept_again(&mut self, ticket: &Ticket) {
+        self.relation = ticket.relation.clone();
+        self.node = ticket.node.clone();
+        self.serial = self.serial.max(ticket.signers.serial());
+        self.floor = self.floor.max(ticket.seq);
+        if !self.tickets.contains(&ticket.grant) {
+            self.tickets.push(ticket.grant);
+        }
+    }
+
+    /// The vault.
+    pub const fn vault(&self) -> VaultId {
+        self.vault
+    }
+
+    /// The name the reader gave it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The name the patient goes by.
+    pub fn patient(&self) -> &str {
+        &self.patient
+    }
+
+    /// The patient's owner key.
+    pub const fn owner(&self) -> &PublicKey {
+        &self.owner
+    }
+
+    /// Where the patient's node was last reached.
+    pub const fn node(&self) -> &NodeAddress {
+        &self.node
+    }
+
+    /// Notes where the patient's node is now.
+    pub fn set_node(&mut self, node: NodeAddress) {
+        self.node = node;
+    }
+
+    /// Sequence number of the head seen last, 0 before the first.
+    pub fn seq(&self) -> u64 {
+        self.current().map_or(0, |head| head.seq())
+    }
+
+    /// Size and root of the log seen last.
+    pub const fn checkpoint(&self) -> (u64, TreeHash) {
+        (self.size, self.root)
+    }
+
+    /// When the ticket was accepted, in seconds since 1970-01-01 UTC.
+    pub const fn accepted(&self) -> u64 {
+        self.accepted
+    }
+
+    /// When a head was last confirmed, in seconds since 1970-01-01 UTC.
+    pub const fn synced(&self) -> Option<u64> {
+        self.synced
+    }
+
+    /// The grants that tickets were accepted for.
+    pub fn tickets(&self) -> &[GrantId] {
+        &self.tickets
+    }
+
+    pub(super) const fn relation(&self) -> &Relation {
+        &self.relation
+    }
+
+    /// The head seen last.
+    pub(super) fn current(&self) -> Option<Head> {
+        Head::for_vault(&self.head, &self.vault).ok()
+    }
+
+    /// Takes a head that someone offers, if it continues what was seen before. `source` provides
+    /// the log's hashes.
+    ///
+    /// # Errors
+    /// [`FollowError`]; nothing is remembered then.
+    pub fn advance(
+        &mut self,
+        offered: &[u8],
+        source: &dyn BlockSource,
+        now: u64,
+    ) -> Result<Advance, FollowError> {
+        let head = Head::for_vault(offered, &self.vault)?;
+        let seen = self.current();
+        let seen_seq = seen.as_ref().map_or(0, Head::seq);
+        if head.signers().serial() < self.serial || head.seq() < seen_seq.max(self.floor) {
+            return Err(FollowError::Older {
+                offered: head.seq(),
+                seen: seen_seq.max(self.floor),
+            });
+        }
+        if head.valid_until() + SKEW < now {
+            return Err(FollowError::Stale(head.valid_until()));
+        }
+        if let Some(seen) = &seen
+            && head.seq() == seen.seq()
+        {
+            if seen.block().data() != offered {
+                return Err(FollowError::Forked("two heads with the same number"));
+            }
+            self.synced = Some(now);
+            return Ok(Advance::Unchanged);
+        }
+        self.check_log(&head, source)?;
+        let checkpoint = head.checkpoint();
+        self.serial = head.signers().serial();
+        self.size = checkpoint.size;
+        self.root = checkpoint.root;
+        self.head = offered.to_vec();
+        self.synced = Some(now);
+        Ok(Advance::Advanced {
+            from: seen_seq,
+            to: head.seq(),
+        })
+    }
+
+    /// The new log contains the one seen before.
+    fn check_log(&self, head: &Head, source: &dyn BlockSource) -> Result<(), FollowError> {
+        let Checkpoint { size, root, .. } = head.checkpoint();
+        if *size < self.size {
+            return Err(FollowError::Forked("the audit log has become shorter"));
+        }
+        if self.size == 0 {
+            return Ok(());
+        }
+        let blocks = LogBlocks::new(source, &head.body.log);
+        let proof = prove_consistency(&blocks, self.size, *size).map_err(|error| match error {
+            TileError::Source(error) => error.into(),
+            other => FollowError::Log(other.to_string()),
+        })?;
+        verify_consistency(self.size, &self.root, *size, root, &proof)
+            .map_err(|_| FollowError::Forked("the audit log does not contain the one seen before"))
+    }
+}

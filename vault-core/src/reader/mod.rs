@@ -1,0 +1,16 @@
+//! The provider's side: following someone's vault and reading what was shared.
+//!
+//! A reader believes nothing but signatures and its own memory. It keeps the last head it accepted
+//! and takes a new one only if that is newer, signed by a key the owner vouches for, and its log
+//! contains the log it has seen.
+
+mod following;
+mod grants;
+mod inbox;
+
+#[cfg(test)]
+mod tests;
+
+pub use following::{Advance, FollowError, Following};
+pub use grants::GrantView;
+pub use inbox::{Inbox, InboxError};
