@@ -245,9 +245,16 @@ impl Link {
                         .map_err(|error| error.to_string())?,
                     None => break,
                 },
-                // nothing is ever said on this stream; an error shows that the peer is gone
+                // nothing is ever said on this stream; an error shows that the peer is gone, and
+                // an end that it closed its half, or under yamux that it reset the stream: an
+                // empty message finds out which
                 read = reader.read(&mut byte), if !ended => match read {
-                    Ok(0) => ended = true,
+                    Ok(0) => {
+                        ended = true;
+                        write(&mut writer, &Message::default().encode())
+                            .await
+                            .map_err(|error| error.to_string())?;
+                    }
                     Ok(_) => return Err("unexpected bytes on our stream".into()),
                     Err(error) => return Err(error.to_string()),
                 },
