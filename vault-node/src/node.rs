@@ -3,7 +3,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use iroh::endpoint::presets;
 use iroh::{Endpoint, RelayMode, SecretKey};
@@ -25,7 +25,9 @@ use crate::head::{self, HeadSource};
 const MAX_CONNECTIONS: (u32, u32) = (256, 8);
 /// A connection without a stream is closed after this time.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest wait for open connections when the node stops.
+/// Longest wait for peers to take note that the node stops.
+const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
+/// Longest wait for tasks when the node stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What a node is started with. The keys are wiped from memory when it is dropped.
@@ -146,8 +148,8 @@ impl Node {
     /// to `on_block` on this thread, in any order. Up to 32 blocks of each peer are under way at a
     /// time, so at most 32 MiB a peer wait in memory.
     ///
-    /// `timeout` is how long a peer may stay silent while it owes an answer. Connections that were
-    /// lost are made anew.
+    /// `timeout` is how long a peer may stay silent while it owes an answer; it is then given up.
+    /// Connections that were lost, or silent for half that time, are made anew.
     ///
     /// # Errors
     /// [`NodeError::Address`]; [`NodeError::Unreachable`] or [`NodeError::Timeout`] when no peer
@@ -186,7 +188,14 @@ impl Node {
         };
         let (done, wait) = std::sync::mpsc::channel();
         let (ipfs, endpoint) = (self.ipfs.clone(), self.endpoint.clone());
+        let streams = self.engine.streams.clone();
         runtime.spawn(async move {
+            // say goodbye, so that peers need not find out by themselves
+            streams.close_all();
+            let begun = Instant::now();
+            while streams.count() > 0 && begun.elapsed() < GOODBYE_TIMEOUT {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
             ipfs.exit_daemon().await;
             endpoint.close().await;
             let _ = done.send(()); // the caller may have given up

@@ -100,7 +100,12 @@ fn comes_and_goes(listen: &str, seed: u8) {
         node = party.start();
         assert_eq!(node.address(), address);
     }
+    // pulled out without a goodbye: the old connection looks alive
+    drop(node);
+    let _node = party.start_soon();
+    let begun = Instant::now();
     assert_eq!(fetch_all(&client, &[address], &wanted), []);
+    assert!(begun.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -42,7 +42,14 @@ type Opened = oneshot::Sender<Result<Stream, OpenError>>;
 /// What is asked of the swarm from outside.
 enum Request {
     Open(PeerId, Opened),
-    Close(PeerId),
+    /// Every connection, or every one but the newest.
+    Close(PeerId, Keep),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    None,
+    Newest,
 }
 
 /// Opens streams from outside the swarm.
@@ -65,7 +72,20 @@ impl Streams {
     /// Closes all connections to `peer`.
     pub(crate) fn close(&self, peer: PeerId) {
         // fails only while the node shuts down, which closes them too
-        let _ = self.requests.send(Request::Close(peer));
+        let _ = self.requests.send(Request::Close(peer, Keep::None));
+    }
+
+    /// Closes all connections to `peer` but the newest.
+    pub(crate) fn close_older(&self, peer: PeerId) {
+        let _ = self.requests.send(Request::Close(peer, Keep::Newest)); // as above
+    }
+
+    /// Closes all connections to everyone.
+    pub(crate) fn close_all(&self) {
+        let peers: Vec<_> = lock(&self.peers).keys().copied().collect();
+        for peer in peers {
+            self.close(peer);
+        }
     }
 
     /// Whether there is any connection to `peer`.
@@ -88,6 +108,7 @@ pub(crate) struct Behaviour {
     inbound: mpsc::UnboundedSender<(PeerId, Stream)>,
     requests: mpsc::UnboundedReceiver<Request>,
     peers: Arc<Mutex<HashMap<PeerId, Vec<ConnectionId>>>>,
+    closing: VecDeque<(PeerId, ConnectionId)>,
 }
 
 impl Behaviour {
@@ -104,6 +125,7 @@ impl Behaviour {
             inbound,
             requests,
             peers,
+            closing: VecDeque::new(),
         };
         (behaviour, streams, accepted)
     }
@@ -172,31 +194,38 @@ impl NetworkBehaviour for Behaviour {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Infallible, Open>> {
-        while let Poll::Ready(Some(request)) = self.requests.poll_recv(cx) {
-            let (peer_id, reply) = match request {
-                Request::Open(peer_id, reply) => (peer_id, reply),
-                Request::Close(peer_id) => {
-                    return Poll::Ready(ToSwarm::CloseConnection {
-                        peer_id,
-                        connection: CloseConnection::All,
-                    });
-                }
+        loop {
+            if let Some((peer_id, connection)) = self.closing.pop_front() {
+                return Poll::Ready(ToSwarm::CloseConnection {
+                    peer_id,
+                    connection: CloseConnection::One(connection),
+                });
+            }
+            let Poll::Ready(Some(request)) = self.requests.poll_recv(cx) else {
+                return Poll::Pending;
             };
-            let newest = lock(&self.peers)
-                .get(&peer_id)
-                .and_then(|connections| connections.last().copied());
-            match newest {
-                Some(connection) => {
-                    return Poll::Ready(ToSwarm::NotifyHandler {
-                        peer_id,
-                        handler: NotifyHandler::One(connection),
-                        event: Open(reply),
-                    });
+            let peers = lock(&self.peers);
+            let connections = |peer| peers.get(peer).map_or(&[][..], Vec::as_slice);
+            match request {
+                Request::Close(peer, keep) => {
+                    let all = connections(&peer);
+                    let kept = usize::from(keep == Keep::Newest).min(all.len());
+                    let close = all[..all.len() - kept].iter();
+                    self.closing.extend(close.map(|id| (peer, *id)));
                 }
-                None => drop(reply.send(Err(OpenError::NotConnected))),
+                Request::Open(peer_id, reply) => match connections(&peer_id).last() {
+                    Some(newest) => {
+                        return Poll::Ready(ToSwarm::NotifyHandler {
+                            peer_id,
+                            handler: NotifyHandler::One(*newest),
+                            event: Open(reply),
+                        });
+                    }
+                    // the asker may have given up
+                    None => drop(reply.send(Err(OpenError::NotConnected))),
+                },
             }
         }
-        Poll::Pending
     }
 }
 

@@ -164,10 +164,13 @@ impl Session {
     }
 
     /// The peer could not be reached, or the way to it was lost.
-    pub(crate) fn lost(&mut self, peer: usize) {
+    pub(crate) fn lost(&mut self, peer: usize, now: Instant) {
         let entry = &mut self.peers[peer];
         if entry.state == State::Dead {
             return;
+        }
+        if !entry.is_waiting() {
+            entry.progress = now; // it owed nothing
         }
         entry.take_back();
         if !entry.ever_ready || entry.redials >= MAX_REDIALS {
@@ -375,7 +378,7 @@ mod tests {
         session.connected(0, now);
         assert_eq!(wants(&mut session, now).len(), 3);
         session.block(0, &list[1], now);
-        session.lost(0);
+        session.lost(0, now);
         assert!(matches!(
             actions(&mut session, now)[..],
             [Action::Connect { peer: 0, .. }]
@@ -387,7 +390,7 @@ mod tests {
         rest.sort();
         assert_eq!(again, rest);
         for _ in 0..=MAX_REDIALS {
-            session.lost(0);
+            session.lost(0, now);
             session.connected(0, now);
         }
         assert!(session.is_done());
@@ -399,7 +402,7 @@ mod tests {
         let now = Instant::now();
         let mut session = Session::new(&cids(3), 1, TIMEOUT, now);
         actions(&mut session, now);
-        session.lost(0);
+        session.lost(0, now);
         assert!(session.is_done() && !session.reached_any());
         assert_eq!(session.into_missing().len(), 3);
     }

@@ -17,6 +17,9 @@ use super::responder::write;
 use crate::address::NodeAddress;
 use crate::error::NodeError;
 
+/// Longest wait for a stream on a connection that was there before, which may be dead.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// What a fetch brought.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FetchReport {
@@ -151,7 +154,7 @@ impl Run<'_> {
                 }
                 Some(Event::Lost { peer, link, reason }) if self.remotes[peer].link == link => {
                     self.reason = Some(reason);
-                    self.session.lost(peer);
+                    self.session.lost(peer, Instant::now());
                 }
                 Some(_) | None => {}
             }
@@ -264,21 +267,24 @@ impl Link {
         Ok(())
     }
 
-    /// Opens a stream, on an existing connection if it still answers.
+    /// Opens a stream, on an existing connection if it still answers. One that does not is closed.
     async fn connect(&self) -> Result<Stream, String> {
         let streams = &self.engine.streams;
-        if !self.fresh && streams.is_connected(&self.id) {
-            let open = tokio::time::timeout(self.timeout / 4, streams.open(self.id));
+        let known = streams.is_connected(&self.id);
+        if known && !self.fresh {
+            let limit = OPEN_TIMEOUT.min(self.timeout / 4);
+            let open = tokio::time::timeout(limit, streams.open(self.id));
             if let Ok(Ok(stream)) = open.await {
                 return Ok(stream);
             }
         }
-        let fresh = self.fresh || streams.is_connected(&self.id);
-        let dial = self.address.dial(fresh).map_err(|e| e.to_string())?;
-        if let Err(error) = self.ipfs.connect(dial).await
-            && !streams.is_connected(&self.id)
-        {
-            return Err(error.to_string());
+        let dial = self.address.dial(known).map_err(|e| e.to_string())?;
+        match self.ipfs.connect(dial).await {
+            Ok(_) if known => streams.close_older(self.id),
+            Ok(_) => {}
+            // another session may have been faster
+            Err(_) if !known && streams.is_connected(&self.id) => {}
+            Err(error) => return Err(error.to_string()),
         }
         streams.open(self.id).await.map_err(|e| e.to_string())
     }

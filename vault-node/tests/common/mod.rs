@@ -93,6 +93,17 @@ impl Party {
     pub fn start(&self) -> Node {
         self.try_start().unwrap()
     }
+
+    /// Tries until the ports are free.
+    pub fn start_soon(&self) -> Node {
+        for _ in 0..100 {
+            match self.try_start() {
+                Ok(node) => return node,
+                Err(_) => std::thread::sleep(Duration::from_millis(50)),
+            }
+        }
+        self.start()
+    }
 }
 
 /// A node that only fetches, with keys of its own.
