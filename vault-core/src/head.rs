@@ -17,6 +17,12 @@ use crate::pins;
 /// Longest accepted head, in bytes.
 pub const MAX_HEAD_LEN: usize = 256 * 1024;
 
+/// Most blocks of the directory and of the log's hashes together.
+const MAX_LISTED: usize = 4096;
+
+/// Largest sequence number and time that a head may carry.
+const MAX_NUMBER: u64 = 1 << 53;
+
 /// How long a head may be relied on without asking again: 30 days, in seconds.
 pub(crate) const HEAD_LIFETIME: u64 = 30 * 24 * 3600;
 
@@ -119,6 +125,11 @@ impl Head {
         }
         body.signer.verify(Namespace::Head, &wire.head, &wire.sig)?;
         let pins = pins::read_link(&wire.pins)?;
+        let lists = body.directory.len() + body.log.iter().map(Vec::len).sum::<usize>();
+        let numbers = [body.seq, body.time, body.valid_until];
+        if lists > MAX_LISTED || body.log.len() > 8 || numbers.iter().any(|n| *n > MAX_NUMBER) {
+            return Err(DecodeError::Malformed.into());
+        }
         if body.v != 1 || pins != Cid::new(Codec::DagCbor, body.pins) {
             return Err(DecodeError::Malformed.into());
         }

@@ -1,14 +1,14 @@
 //! The signed header at the front of every body.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use super::MAX_HEADER_LEN;
+use super::{BodyContext, MAX_HEADER_LEN};
 use crate::block::Digest;
 use crate::codec::{self, DecodeError};
-use crate::ids::{RecordId, VersionId};
+use crate::ids::{RecordId, VaultId, VersionId};
 use crate::keys::{Namespace, PublicKey, SignatureError, Signed, SigningKey};
-use crate::record::RecordMeta;
+use crate::record::{RecordMeta, clean};
 
 /// Why the header of a body was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,7 +20,7 @@ pub enum HeaderError {
     #[error("record header: {0}")]
     Signature(#[from] SignatureError),
     /// The header belongs to another version than the index says.
-    #[error("record header belongs to another record or version")]
+    #[error("record header belongs to another vault, record or version")]
     OtherVersion,
 }
 
@@ -29,6 +29,8 @@ pub enum HeaderError {
 #[serde(deny_unknown_fields)]
 pub struct RecordHeader {
     v: u8,
+    /// The vault it was made for.
+    pub vault: VaultId,
     /// The record.
     pub record: RecordId,
     /// This version of it.
@@ -46,9 +48,25 @@ pub struct RecordHeader {
     /// When the version was made, in seconds since 1970-01-01 UTC.
     pub created: u64,
     /// Name of the file it came from, without its path.
+    #[serde(deserialize_with = "plain_name")]
     pub source: Option<String>,
     /// What the record is.
     pub meta: RecordMeta,
+}
+
+/// Longest file name that is kept, in characters.
+const MAX_SOURCE_CHARS: usize = 200;
+
+/// The last part of a path, clean and cut to size; `None` when nothing is left.
+pub(crate) fn file_name(text: &str) -> Option<String> {
+    let name = text.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name = clean(name, MAX_SOURCE_CHARS);
+    (!name.is_empty() && name != "." && name != "..").then_some(name)
+}
+
+/// In a strict encoding a name that is no plain file name is refused.
+fn plain_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.and_then(|name| file_name(&name)))
 }
 
 /// SHA-256 of a content.
@@ -58,6 +76,7 @@ pub(crate) fn content_digest(content: &[u8]) -> Digest {
 
 /// A header whose content is not known yet.
 pub(crate) struct HeaderDraft<'a> {
+    pub(crate) vault: VaultId,
     pub(crate) record: RecordId,
     pub(crate) version: VersionId,
     pub(crate) prev: Option<Digest>,
@@ -73,6 +92,7 @@ impl HeaderDraft<'_> {
     pub(crate) fn finish(&self, len: u64, digest: Digest) -> SignedHeader {
         let header = RecordHeader {
             v: 1,
+            vault: self.vault,
             record: self.record,
             version: self.version,
             prev: self.prev,
@@ -118,6 +138,17 @@ impl SignedHeader {
             bytes: bytes.to_vec(),
             header,
         })
+    }
+
+    /// The header is the one of this version of this record of this vault.
+    pub(crate) fn belongs_to(&self, context: BodyContext<'_>) -> Result<(), HeaderError> {
+        let h = &self.header;
+        let expected = (context.vault, context.record, context.version, context.kind);
+        if (&h.vault, &h.record, &h.version, &h.meta.kind) == expected {
+            Ok(())
+        } else {
+            Err(HeaderError::OtherVersion)
+        }
     }
 
     /// The name by which the next version refers to this one.

@@ -328,9 +328,7 @@ impl<'a> LongReader<'a> {
         let front = tree.read_level(tree.data(), 0, front_len)?;
         let (header, offset) = read_front(&front)?;
         let h = &header.header;
-        if h.record != *context.record || h.version != *context.version {
-            return Err(super::HeaderError::OtherVersion.into());
-        }
+        header.belongs_to(context)?;
         let content_offset = offset as u64;
         if content_offset
             .checked_add(h.len)

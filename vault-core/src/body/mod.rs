@@ -10,7 +10,7 @@ mod header;
 pub(crate) mod long;
 mod packed;
 
-pub(crate) use header::{HeaderDraft, content_digest};
+pub(crate) use header::{HeaderDraft, content_digest, file_name};
 pub use header::{HeaderError, RecordHeader};
 pub(crate) use packed::{open_packed, reseal_packed, seal_packed};
 

@@ -35,9 +35,7 @@ pub(crate) fn open_packed(
     let plain = Zeroizing::new(open(cek.expose(), &context.bytes("body"), sealed)?);
     let (header, offset) = read_front(&plain)?;
     let h = &header.header;
-    if h.record != *context.record || h.version != *context.version {
-        return Err(super::HeaderError::OtherVersion.into());
-    }
+    header.belongs_to(context)?;
     let len = usize::try_from(h.len).map_err(|_| BodyError::Malformed)?;
     let end = offset.checked_add(len).ok_or(BodyError::Malformed)?;
     let content = plain.get(offset..end).ok_or(BodyError::Malformed)?;

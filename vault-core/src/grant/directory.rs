@@ -32,8 +32,8 @@ const ROWS_PER_BLOCK: usize = 512;
 /// Fewest rows of a directory.
 const MIN_ROWS: usize = 8;
 
-/// Most grants one reader may have in a vault.
-const MAX_GRANTS_PER_RELATION: u32 = 256;
+/// Most rows of one reader: one per grant and device.
+const MAX_GRANTS_PER_RELATION: u32 = 1024;
 
 /// Why a directory could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,14 @@ pub enum DirectoryError {
     /// The blocks do not form a directory.
     #[error("the grant directory is malformed")]
     Malformed,
+}
+
+/// HMAC-SHA-256 over the concatenation of `parts`.
+fn hmac(key: &SecretKey, parts: &[&[u8]]) -> [u8; 32] {
+    #[allow(clippy::expect_used)] // HMAC takes keys of any length
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("any key length");
+    parts.iter().for_each(|part| mac.update(part));
+    mac.finalize().into_bytes().into()
 }
 
 /// What two people share so that one finds the other's grants.
@@ -68,14 +76,16 @@ impl Relation {
 
     fn tag(&self, seq: u64, slot: u32) -> [u8; TAG_LEN] {
         let key = derive(self.0.expose(), KeyPurpose::RelationTag);
-        #[allow(clippy::expect_used)] // HMAC takes keys of any length
-        let mut mac = Hmac::<Sha256>::new_from_slice(key.expose()).expect("any key length");
-        mac.update(&seq.to_be_bytes());
-        mac.update(&slot.to_be_bytes());
-        let full: [u8; 32] = mac.finalize().into_bytes().into();
+        let full = hmac(&key, &[&seq.to_be_bytes(), &slot.to_be_bytes()]);
         let mut tag = [0; TAG_LEN];
         tag.copy_from_slice(&full[..TAG_LEN]);
         tag
+    }
+
+    /// How the terms of a grant name the reader of this relation; nobody else can tell.
+    pub(crate) fn reader_tag(&self, grant: &GrantId) -> Digest {
+        let key = derive(self.0.expose(), KeyPurpose::RelationReader);
+        Digest::from_bytes(hmac(&key, &[grant.as_bytes()]))
     }
 
     fn pointer_context(vault: &VaultId, seq: u64, slot: u32) -> Vec<u8> {
@@ -124,7 +134,17 @@ impl Directory {
     }
 
     /// Adds all grants of one reader.
-    pub(crate) fn add(&mut self, relation: &Relation, pointers: &[Pointer]) {
+    ///
+    /// # Errors
+    /// [`PageError::TooLarge`] for more than [`MAX_GRANTS_PER_RELATION`].
+    pub(crate) fn add(
+        &mut self,
+        relation: &Relation,
+        pointers: &[Pointer],
+    ) -> Result<(), PageError> {
+        if pointers.len() > MAX_GRANTS_PER_RELATION as usize {
+            return Err(PageError::TooLarge);
+        }
         let key = derive(relation.0.expose(), KeyPurpose::RelationPointer);
         for (slot, pointer) in (0..MAX_GRANTS_PER_RELATION).zip(pointers) {
             let mut plain = codec::encode(pointer);
@@ -135,6 +155,7 @@ impl Directory {
             row[TAG_LEN..].copy_from_slice(&seal(key.expose(), &context, &plain));
             self.rows.push(row);
         }
+        Ok(())
     }
 
     /// Pads, sorts and writes the directory.
@@ -221,8 +242,8 @@ mod tests {
         let a = [pointer(0), pointer(200), pointer(60_000)];
         let b = [pointer(262_400)];
         let mut directory = Directory::new(VAULT, 7);
-        directory.add(&alice, &a);
-        directory.add(&bob, &b);
+        directory.add(&alice, &a).unwrap();
+        directory.add(&bob, &b).unwrap();
         let blocks = directory.finish().unwrap();
         assert_eq!(blocks[0].data().len(), MIN_ROWS * ROW_LEN);
         assert_eq!(Directory::find(&VAULT, 7, &alice, &blocks).unwrap(), a);
@@ -240,7 +261,7 @@ mod tests {
         let mut directory = Directory::new(VAULT, 1);
         readers
             .iter()
-            .for_each(|(relation, pointers)| directory.add(relation, pointers));
+            .for_each(|(relation, pointers)| directory.add(relation, pointers).unwrap());
         let blocks = directory.finish().unwrap();
         assert_eq!(blocks.len(), 2);
         for (relation, pointers) in &readers {

@@ -17,5 +17,5 @@ pub(crate) use envelope::{open_grant_key, seal_grant_key};
 pub(crate) use root::{GrantRoot, ZERO, root_context};
 pub use scope::{Decision, Reason, Scope};
 pub(crate) use terms::TermsDraft;
-pub use terms::{Extent, Purpose, Terms, TermsError, recipient_tag};
+pub use terms::{Extent, Purpose, Terms, TermsError};
 pub use ticket::{Ticket, TicketError};

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
+use super::directory::Relation;
 use super::scope::Scope;
 use crate::block::Digest;
 use crate::codec::{self, DecodeError};
@@ -42,8 +42,22 @@ pub enum Extent {
 
 /// Why access is given: an HL7 v3 ActReason code such as `TREAT`, or words of the patient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct Purpose(String);
+
+impl TryFrom<String> for Purpose {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        text.parse()
+    }
+}
+
+impl From<Purpose> for String {
+    fn from(purpose: Purpose) -> Self {
+        purpose.0
+    }
+}
 
 impl FromStr for Purpose {
     type Err = &'static str;
@@ -85,18 +99,8 @@ pub struct Terms {
     pub created: u64,
     /// When it ends by itself, in seconds since 1970-01-01 UTC.
     pub expires: Option<u64>,
-    /// One tag per reader: see [`recipient_tag`]. Readers do not learn of each other.
+    /// One tag per reader, which only that reader can recognise.
     pub recipients: Vec<Digest>,
-}
-
-/// How terms name a reader: a hash of the grant's id and the reader's owner key.
-pub fn recipient_tag(grant: &GrantId, owner: &PublicKey) -> Digest {
-    let digest = Sha256::new()
-        .chain_update(b"medvault/v1/recipient\0")
-        .chain_update(grant.as_bytes())
-        .chain_update(owner.as_bytes())
-        .finalize();
-    Digest::from_bytes(digest.into())
 }
 
 /// What goes into new terms.
@@ -114,7 +118,7 @@ impl Terms {
     /// Signs terms for the given readers. Returns them with their wire form.
     pub(crate) fn sign(
         draft: TermsDraft,
-        readers: &[PublicKey],
+        readers: Vec<Digest>,
         key: &SigningKey,
     ) -> (Self, Vec<u8>) {
         let terms = Self {
@@ -128,10 +132,7 @@ impl Terms {
             purpose: draft.purpose,
             created: draft.created,
             expires: draft.expires,
-            recipients: readers
-                .iter()
-                .map(|owner| recipient_tag(&draft.grant, owner))
-                .collect(),
+            recipients: readers,
         };
         let bytes = Signed::new(&terms, Namespace::Terms, key).to_bytes();
         (terms, bytes)
@@ -158,7 +159,7 @@ impl Terms {
     }
 
     /// The same terms for other readers, signed anew.
-    pub(crate) fn for_readers(&self, readers: &[PublicKey], key: &SigningKey) -> (Self, Vec<u8>) {
+    pub(crate) fn for_readers(&self, readers: Vec<Digest>, key: &SigningKey) -> (Self, Vec<u8>) {
         let draft = TermsDraft {
             vault: self.vault,
             grant: self.grant,
@@ -171,9 +172,9 @@ impl Terms {
         Self::sign(draft, readers, key)
     }
 
-    /// Whether the terms name this reader.
-    pub fn names(&self, owner: &PublicKey) -> bool {
-        self.recipients.contains(&recipient_tag(&self.grant, owner))
+    /// Whether the terms name the reader of this relation.
+    pub(crate) fn names(&self, relation: &Relation) -> bool {
+        self.recipients.contains(&relation.reader_tag(&self.grant))
     }
 
     /// Whether the grant has ended at `now`.

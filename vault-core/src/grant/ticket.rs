@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::NodeAddress;
 use crate::codec::{self, DecodeError};
-use crate::envelope::{EnvelopeError, IdentityKey, RecipientKey, decrypt_with, encrypt_to};
+use crate::envelope::{EnvelopeError, RecipientKey, decrypt_with, encrypt_to};
 use crate::grant::Relation;
-use crate::identity::{Signers, SignersError};
+use crate::identity::{Device, Signers, SignersError};
 use crate::ids::{GrantId, VaultId};
 use crate::keys::{Namespace, PublicKey, SignatureError, Signed, SigningKey};
+use crate::log::TreeHash;
+use crate::record::clean;
 
 /// Text before the base64url part.
 const PREFIX: &str = "medvault-ticket:";
@@ -56,9 +58,13 @@ struct Wire {
     signer: PublicKey,
     name: String,
     grant: GrantId,
+    /// the reader's owner key
+    reader: PublicKey,
     relation: Relation,
     node: NodeAddress,
     seq: u64,
+    size: u64,
+    root: TreeHash,
     expires: Option<u64>,
 }
 
@@ -76,6 +82,10 @@ pub struct Ticket {
     pub node: NodeAddress,
     /// Sequence number of the head that first held the grant. Older heads are refused.
     pub seq: u64,
+    /// Size and root of the audit log under that head.
+    pub(crate) log: (u64, TreeHash),
+    /// The reader's owner key.
+    pub(crate) reader: PublicKey,
     /// When the grant ends by itself, in seconds since 1970-01-01 UTC.
     pub expires: Option<u64>,
 }
@@ -94,9 +104,12 @@ impl Ticket {
             signer: key.public(),
             name: self.name.clone(),
             grant: self.grant,
+            reader: self.reader,
             relation: self.relation.clone(),
             node: self.node.clone(),
             seq: self.seq,
+            size: self.log.0,
+            root: self.log.1,
             expires: self.expires,
         };
         let payload =
@@ -109,7 +122,7 @@ impl Ticket {
     ///
     /// # Errors
     /// [`TicketError`].
-    pub fn open(text: &str, identity: &IdentityKey, now: u64) -> Result<Self, TicketError> {
+    pub fn open(text: &str, device: &Device, now: u64) -> Result<Self, TicketError> {
         if text.len() > 2 * MAX_TICKET_LEN {
             return Err(TicketError::NotATicket);
         }
@@ -120,16 +133,21 @@ impl Ticket {
         let sealed = BASE64URL_NOPAD
             .decode(body.as_bytes())
             .map_err(|_| TicketError::NotATicket)?;
-        let payload = decrypt_with(identity, &sealed, MAX_TICKET_LEN).map_err(|e| match e {
-            EnvelopeError::NotForYou => TicketError::ForSomeoneElse,
-            other => TicketError::Envelope(other),
-        })?;
+        let payload =
+            decrypt_with(device.identity(), &sealed, MAX_TICKET_LEN).map_err(|e| match e {
+                EnvelopeError::NotForYou => TicketError::ForSomeoneElse,
+                other => TicketError::Envelope(other),
+            })?;
         let signed: Signed<Wire> = codec::decode(&payload, MAX_TICKET_LEN)?;
         let signer = signed.peek()?.signer;
         let wire = signed.verify(Namespace::Ticket, &signer)?;
         let signers = Signers::for_vault(&wire.signers, &wire.vault)?;
-        if wire.v != 1 {
+        if wire.v != 1 || wire.name.is_empty() || clean(&wire.name, 100) != wire.name {
             return Err(DecodeError::Malformed.into());
+        }
+        // someone else's ticket, opened and sealed again for this reader
+        if wire.reader != *device.signers().owner() {
+            return Err(TicketError::ForSomeoneElse);
         }
         if !signers.may_sign(&signer) {
             return Err(SignatureError::Invalid.into());
@@ -144,6 +162,8 @@ impl Ticket {
             relation: wire.relation,
             node: wire.node,
             seq: wire.seq,
+            log: (wire.size, wire.root),
+            reader: wire.reader,
             expires: wire.expires,
         })
     }
@@ -153,7 +173,11 @@ impl Ticket {
 mod tests {
     use super::*;
 
-    fn ticket(expires: Option<u64>) -> (Ticket, SigningKey) {
+    fn reader() -> Device {
+        Device::for_new_vault(&crate::keys::RecoveryWords::generate(), 1)
+    }
+
+    fn ticket(expires: Option<u64>, reader: &Device) -> (Ticket, SigningKey) {
         let owner = SigningKey::from_seed(&[1; 32]);
         let device = SigningKey::from_seed(&[2; 32]);
         let key = PublicKey::from_bytes([4; 32]);
@@ -169,6 +193,8 @@ mod tests {
                 endpoint_addrs: vec!["127.0.0.1:4002".into()],
             },
             seq: 3,
+            log: (7, TreeHash::from_bytes([9; 32])),
+            reader: *reader.signers().owner(),
             expires,
         };
         (ticket, device)
@@ -176,15 +202,24 @@ mod tests {
 
     #[test]
     fn only_the_reader_opens_it_and_only_in_time() {
-        let (ticket, device) = ticket(Some(100));
-        let reader = IdentityKey::from_seed(&[5; 32]);
-        let text = ticket.seal(&device, &[reader.recipient()]).unwrap();
+        let reader = reader();
+        let (ticket, device) = ticket(Some(100), &reader);
+        let text = ticket
+            .seal(&device, &[reader.identity().recipient()])
+            .unwrap();
         assert_eq!(Ticket::open(&text, &reader, 99).unwrap(), ticket);
         assert!(matches!(
             Ticket::open(&text, &reader, 100),
             Err(TicketError::Expired(100))
         ));
-        let other = IdentityKey::from_seed(&[6; 32]);
+        let other = self::reader();
+        let passed_on = ticket
+            .seal(&device, &[other.identity().recipient()])
+            .unwrap();
+        assert!(matches!(
+            Ticket::open(&passed_on, &other, 99),
+            Err(TicketError::ForSomeoneElse)
+        ));
         assert!(matches!(
             Ticket::open(&text, &other, 99),
             Err(TicketError::ForSomeoneElse)
@@ -197,10 +232,10 @@ mod tests {
 
     #[test]
     fn a_stranger_cannot_speak_for_the_vault() {
-        let (ticket, _) = ticket(None);
-        let reader = IdentityKey::from_seed(&[5; 32]);
+        let reader = reader();
+        let (ticket, _) = ticket(None, &reader);
         let forged = ticket
-            .seal(&SigningKey::random(), &[reader.recipient()])
+            .seal(&SigningKey::random(), &[reader.identity().recipient()])
             .unwrap();
         assert!(matches!(
             Ticket::open(&forged, &reader, 0),

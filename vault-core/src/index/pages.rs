@@ -224,6 +224,7 @@ impl<T: Item> PageList<T> {
     /// needed are added to `dropped`.
     pub(crate) fn save(&mut self, dropped: &mut Vec<Digest>) -> Result<Vec<Block>, PageError> {
         let mut blocks = Vec::new();
+        self.split_overfull();
         for page in &mut self.pages {
             if page.stored.is_some() {
                 continue;
@@ -238,6 +239,33 @@ impl<T: Item> PageList<T> {
         }
         self.pages.retain(|page| page.stored.is_some());
         Ok(blocks)
+    }
+
+    /// Halves changed pages that no longer fit a block.
+    fn split_overfull(&mut self) {
+        let mut pages = Vec::with_capacity(self.pages.len());
+        let mut waiting: Vec<Page<T>> = self.pages.drain(..).rev().collect();
+        while let Some(mut page) = waiting.pop() {
+            let overfull = page.stored.is_none()
+                && page.weight > PAGE_TARGET
+                && page.items.as_ref().is_some_and(|items| items.len() > 1);
+            if overfull && let Some(items) = &mut page.items {
+                let half = items.split_off(items.len() / 2);
+                let mut rest = Page {
+                    stored: None,
+                    replaces: None,
+                    items: Some(half),
+                    weight: 0,
+                };
+                rest.changed();
+                page.changed();
+                waiting.push(rest);
+                waiting.push(page);
+            } else {
+                pages.push(page);
+            }
+        }
+        self.pages = pages;
     }
 
     /// References to all pages; everything must be saved.
@@ -384,6 +412,25 @@ mod tests {
         let expected: Vec<u64> = (0..=3000).filter(|i| *i != 6).collect();
         assert_eq!(third.items().map(|n| n.0).collect::<Vec<_>>(), expected);
         assert_eq!(third.items().nth(5).unwrap().1, "changed");
+    }
+
+    #[test]
+    fn pages_that_outgrow_their_block_are_split() {
+        let store = MemoryStore::new();
+        let mut list = PageList::new(&VAULT, b"notes");
+        for i in 0..1000 {
+            list.push(&store, Note(i, "x".into())).unwrap();
+        }
+        assert_eq!(save(&mut list, &store).len(), 1);
+        list.update(|note| {
+            note.1 = "y".repeat(1000);
+            true
+        });
+        let refs = save(&mut list, &store);
+        assert!(refs.len() >= 4);
+        let mut again = PageList::<Note>::stored(&VAULT, b"notes", refs);
+        again.load(&store).unwrap();
+        assert!(again.items().map(|n| n.0).eq(0..1000));
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(crate) enum Purpose {
     RelationPointer,
     /// From a relation secret: covers the recipient's envelope.
     RelationCover,
+    /// From a relation secret: names the reader in the terms of a grant.
+    RelationReader,
     /// From the log secret: salts of the log's leaves.
     LeafSalt,
     /// From the vault's index secret: names contents to find duplicates.
@@ -46,6 +48,7 @@ impl Purpose {
             Self::RelationTag => "relation-tag".into(),
             Self::RelationPointer => "relation-pointer".into(),
             Self::RelationCover => "relation-cover".into(),
+            Self::RelationReader => "relation-reader".into(),
             Self::LeafSalt => "leaf-salt".into(),
             Self::ContentName => "content-name".into(),
             Self::BlockMap(level) => format!("block-map/{level}"),
@@ -102,6 +105,7 @@ mod tests {
             Purpose::RelationTag,
             Purpose::RelationPointer,
             Purpose::RelationCover,
+            Purpose::RelationReader,
             Purpose::LeafSalt,
             Purpose::ContentName,
             Purpose::BlockMap(0),

@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::address::NodeAddress;
 use crate::audit::{LogBlocks, TileReadError};
 use crate::grant::{DirectoryError, GrantKeyError, Relation, TermsError, Ticket};
-use crate::head::{Head, HeadError};
+use crate::head::{HEAD_LIFETIME, Head, HeadError};
 use crate::ids::{GrantId, VaultId};
 use crate::index::PageError;
 use crate::keys::PublicKey;
 use crate::log::{Checkpoint, TileError, TreeHash, prove_consistency, verify_consistency};
 use crate::store::{BlockSource, SourceError};
+
+/// How far ahead of this device's clock a head may be dated, in seconds.
+const DAY: u64 = 24 * 3600;
 
 /// Clock difference that is put up with, in seconds.
 const SKEW: u64 = 300;
@@ -35,6 +38,9 @@ pub enum FollowError {
     /// The head may no longer be relied on.
     #[error("the newest head that could be had ran out on {0}: ask for a fresh one")]
     Stale(u64),
+    /// The head is dated more than a day ahead of this device's clock.
+    #[error("the head is dated in the future ({0}): one of the two clocks is wrong")]
+    FromTheFuture(u64),
     /// No grant for this reader: withdrawn, expired, or never made.
     #[error("nothing is shared here any more: the grant was withdrawn or has expired")]
     NothingShared,
@@ -127,8 +133,8 @@ impl Following {
             serial: ticket.signers.serial(),
             floor: ticket.seq,
             head: Vec::new(),
-            size: 0,
-            root: crate::log::EMPTY_ROOT,
+            size: ticket.log.0,
+            root: ticket.log.1,
             accepted: now,
             synced: None,
             tickets: vec![ticket.grant],
@@ -137,13 +143,30 @@ impl Following {
 
     /// Takes a further ticket of the same vault: new addresses, and never an older floor.
     pub fn accept_again(&mut self, ticket: &Ticket) {
-        self.relation = ticket.relation.clone();
-        self.node = ticket.node.clone();
+        if ticket.seq >= self.floor {
+            self.relation = ticket.relation.clone();
+            self.node = ticket.node.clone();
+        }
         self.serial = self.serial.max(ticket.signers.serial());
         self.floor = self.floor.max(ticket.seq);
         if !self.tickets.contains(&ticket.grant) {
             self.tickets.push(ticket.grant);
         }
+    }
+
+    /// Takes over what another process has noted meanwhile.
+    pub(super) fn merge(&mut self, other: &Self) {
+        if other.floor > self.floor {
+            self.relation = other.relation.clone();
+            self.node = other.node.clone();
+            self.floor = other.floor;
+        }
+        self.serial = self.serial.max(other.serial);
+        let more = other
+            .tickets
+            .iter()
+            .filter(|grant| !self.tickets.contains(grant));
+        self.tickets.extend(more.copied().collect::<Vec<_>>());
     }
 
     /// The vault.
@@ -230,8 +253,15 @@ impl Following {
                 seen: seen_seq.max(self.floor),
             });
         }
-        if head.valid_until() + SKEW < now {
-            return Err(FollowError::Stale(head.valid_until()));
+        if head.time() > now.saturating_add(DAY) {
+            return Err(FollowError::FromTheFuture(head.time()));
+        }
+        // however long a head claims to live, it is asked about again after its proper lifetime
+        let until = head
+            .valid_until()
+            .min(head.time().saturating_add(HEAD_LIFETIME));
+        if until.saturating_add(SKEW) < now {
+            return Err(FollowError::Stale(until));
         }
         if let Some(seen) = &seen
             && head.seq() == seen.seq()

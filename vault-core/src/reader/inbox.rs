@@ -149,7 +149,8 @@ impl Inbox {
             if let Some(known) = following.iter_mut().find(|f| f.vault() == changed.vault())
                 && known.seq() <= changed.seq()
             {
-                *known = changed.clone();
+                let earlier = std::mem::replace(known, changed.clone());
+                known.merge(&earlier);
             }
             Ok(())
         })

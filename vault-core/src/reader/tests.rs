@@ -33,7 +33,7 @@ fn befriend(patient: &mut World, name: &str) -> World {
 
 fn accept(reader: &World, text: &str, now: u64) -> Following {
     Following::accept(
-        &Ticket::open(text, reader.vault.device().identity(), now).unwrap(),
+        &Ticket::open(text, reader.vault.device(), now).unwrap(),
         "pat",
         now,
     )
@@ -233,7 +233,7 @@ fn the_inbox_is_sealed_and_survives() {
     let shared = share(&mut patient, &["doctor"]);
     let now = patient.time.load(Ordering::Relaxed);
     let device = doctor.vault.device();
-    let ticket = Ticket::open(&shared.tickets[0].1, device.identity(), now).unwrap();
+    let ticket = Ticket::open(&shared.tickets[0].1, device, now).unwrap();
     let mut inbox = Inbox::open(home.clone(), device).unwrap();
     let mut following = inbox.accept(&ticket, None, now).unwrap().clone();
     following

@@ -78,7 +78,8 @@ pub(super) fn clean_field(text: &str) -> String {
     clean(text, MAX_FIELD_CHARS)
 }
 
-fn clean(text: &str, limit: usize) -> String {
+/// One line fit to print, of at most `limit` characters.
+pub(crate) fn clean(text: &str, limit: usize) -> String {
     let mut out = String::new();
     let mut left = limit;
     let mut gap = false;

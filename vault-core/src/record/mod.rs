@@ -23,6 +23,7 @@ pub use date::{ClinicalDate, ParseDateError};
 pub use fhir::{FHIR_JSON, FhirError, summary};
 pub use kind::{Kind, ParseKindError};
 pub use label::{Label, ParseLabelError};
+pub(crate) use meta::clean;
 pub use meta::{MAX_TITLE_CHARS, RecordMeta};
 pub use sniff::{SNIFF_LEN, Sniffed, sniff};
 pub use split::{Import, Item, MAX_FHIR_LEN, Problem, read, read_line};

@@ -13,16 +13,19 @@ use crate::audit::Act;
 use crate::block::{Block, Digest};
 use crate::body::long::{LongReader, seal_long};
 use crate::body::{
-    BodyContext, BodyError, HeaderDraft, Location, PACKED_MAX, content_digest, open_packed,
-    seal_packed,
+    BodyContext, BodyError, HeaderDraft, Location, PACKED_MAX, content_digest, file_name,
+    open_packed, seal_packed,
 };
-use crate::ids::{RecordId, VersionId};
+use crate::ids::{RecordId, VaultId, VersionId};
 use crate::index::{ContentName, IndexEntry};
 use crate::keys::{KeyPurpose, SecretKey, derive};
-use crate::record::RecordMeta;
+use crate::record::{Label, RecordMeta};
 
 /// Contents up to this length are sealed in one piece when their packed form fits, in bytes.
 const SMALL: u64 = PACKED_MAX - 16 * 1024;
+
+/// Most labels of one record that are kept one by one.
+const MAX_LABELS: usize = 64;
 
 /// A record's content on its way in.
 pub enum Content<'a> {
@@ -164,6 +167,23 @@ impl<'t, 'v> Adder<'t, 'v> {
         self.known.get(&self.name(digest)).copied()
     }
 
+    /// The record that makes an addition needless: any with this content, or, for a new version,
+    /// the record itself when its newest version has it.
+    fn already(&self, digest: &Digest, replaces: Option<RecordId>) -> Option<RecordId> {
+        let Some(record) = replaces else {
+            return self.known(digest);
+        };
+        let newest = self
+            .tx
+            .vault
+            .state
+            .records
+            .items()
+            .rev()
+            .find(|e| e.record == record)?;
+        (newest.name == Some(self.name(digest))).then_some(record)
+    }
+
     /// Whether any record has a content of exactly `len` bytes; only then it can be known.
     pub fn has_length(&self, len: u64) -> bool {
         self.tx
@@ -207,7 +227,7 @@ impl<'t, 'v> Adder<'t, 'v> {
         content: &[u8],
     ) -> Result<Added, VaultError> {
         let digest = content_digest(content);
-        if let Some(record) = self.known(&digest) {
+        if let Some(record) = self.already(&digest, replaces) {
             return Ok(Added::Known(record));
         }
         if content.len() as u64 > SMALL {
@@ -250,7 +270,7 @@ impl<'t, 'v> Adder<'t, 'v> {
         };
         let (header, location) =
             seal_long(context, &entry.cek, &draft.borrow(), content, &mut sink)?;
-        if let Some(record) = self.known(&header.header.digest) {
+        if let Some(record) = self.already(&header.header.digest, replaces) {
             self.tx.drop_blocks(put);
             return Ok(Added::Known(record));
         }
@@ -282,6 +302,7 @@ impl<'t, 'v> Adder<'t, 'v> {
             .map(|record| self.header_digest(&record))
             .transpose()?;
         let device = self.tx.vault.device.clone();
+        let meta = capped(meta);
         let mut summary = meta.clone();
         summary.date = summary.date.map(|date| date.to_day());
         let entry = IndexEntry {
@@ -300,11 +321,12 @@ impl<'t, 'v> Adder<'t, 'v> {
             name: None,
         };
         let draft = OwnedDraft {
+            vault: self.tx.vault.id(),
             record: entry.record,
             version: entry.version,
             prev,
             created: self.tx.now,
-            source,
+            source: source.as_deref().and_then(file_name),
             meta,
             device,
         };
@@ -347,8 +369,18 @@ impl<'t, 'v> Adder<'t, 'v> {
     }
 }
 
+/// A record with more labels than a header can hold counts as unclear, and so as sensitive.
+fn capped(mut meta: RecordMeta) -> RecordMeta {
+    if meta.labels.len() > MAX_LABELS {
+        meta.labels = meta.labels.into_iter().take(MAX_LABELS).collect();
+        meta.labels.insert(Label::unclear());
+    }
+    meta
+}
+
 /// A header draft that owns its device.
 struct OwnedDraft {
+    vault: VaultId,
     record: RecordId,
     version: VersionId,
     prev: Option<Digest>,
@@ -361,6 +393,7 @@ struct OwnedDraft {
 impl OwnedDraft {
     fn borrow(&self) -> HeaderDraft<'_> {
         HeaderDraft {
+            vault: self.vault,
             record: self.record,
             version: self.version,
             prev: self.prev,

@@ -31,15 +31,15 @@ use zeroize::Zeroizing;
 use crate::audit::Act;
 use crate::block::Cid;
 use crate::body::long::LongReader;
-use crate::body::{BodyContext, Location, RecordHeader, open_packed};
+use crate::body::{BodyContext, BodyError, Location, RecordHeader, open_packed};
 use crate::grant::{ZERO, open_grant_key, root_context};
 use crate::head::Head;
-use crate::identity::Device;
+use crate::identity::{Device, Signers};
 use crate::ids::{RecordId, VaultId};
 use crate::index::{IndexEntry, open_object};
 #[cfg(test)]
 use crate::keys::RecoveryWords;
-use crate::keys::SecretKey;
+use crate::keys::{SecretKey, SignatureError};
 use crate::store::{BlockSource, SourceError};
 
 pub use add::{AddReport, Added, Adder, Content, NewRecord};
@@ -263,7 +263,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn open_record(&self, entry: &IndexEntry) -> Result<OpenRecord, VaultError> {
-        OpenRecord::open(&self.id(), entry, self.storage.blocks())
+        OpenRecord::open(self.head.signers(), entry, self.storage.blocks())
     }
 }
 
@@ -338,13 +338,14 @@ pub struct OpenRecord {
 }
 
 impl OpenRecord {
-    /// Opens the body: all of a packed one, the front of a long one.
+    /// Opens the body, all of a packed one, the front of a long one, and checks who signed it.
     pub(crate) fn open(
-        vault: &VaultId,
+        signers: &Signers,
         entry: &IndexEntry,
         source: Arc<dyn BlockSource>,
     ) -> Result<Self, VaultError> {
-        let context = body_context(vault, entry);
+        let vault = signers.vault();
+        let context = body_context(&vault, entry);
         let (header, content) = match &entry.location {
             Location::Packed { block, .. } => {
                 let data = fetch_one(&*source, Cid::raw(*block))?;
@@ -357,8 +358,12 @@ impl OpenRecord {
                 (reader.header().header.clone(), None)
             }
         };
+        // what the patient wrote is signed by a key that the owner vouches for
+        if header.author == *signers.owner() && !signers.has_signed(&header.signer) {
+            return Err(BodyError::Header(SignatureError::Invalid.into()).into());
+        }
         Ok(Self {
-            vault: *vault,
+            vault,
             entry: entry.clone(),
             header,
             source,
@@ -391,7 +396,7 @@ impl OpenRecord {
     /// [`VaultError`].
     pub fn copy_to(&self, out: &mut dyn Write) -> Result<(), VaultError> {
         match &self.content {
-            Some(content) => out.write_all(content).map_err(crate::body::BodyError::Io)?,
+            Some(content) => out.write_all(content).map_err(BodyError::Io)?,
             None => self.reader()?.copy_to(out)?,
         }
         Ok(())
@@ -423,11 +428,11 @@ pub(crate) fn packed_slice<'a>(
     block: &'a [u8],
 ) -> Result<&'a [u8], VaultError> {
     let Location::Packed { offset, len, .. } = entry.location else {
-        return Err(crate::body::BodyError::Malformed.into());
+        return Err(BodyError::Malformed.into());
     };
     let start = offset as usize;
     let slice = start
         .checked_add(len as usize)
         .and_then(|end| block.get(start..end));
-    Ok(slice.ok_or(crate::body::BodyError::Malformed)?)
+    Ok(slice.ok_or(BodyError::Malformed)?)
 }

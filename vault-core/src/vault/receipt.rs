@@ -109,7 +109,8 @@ impl Receipt {
         (receipt, bytes)
     }
 
-    /// Reads a receipt that some key of the vault signed, now or before.
+    /// Reads a receipt that some key of the vault signed, now or before. A key that signed before
+    /// may have been lost: what makes a receipt count is its digest in the audit log.
     ///
     /// # Errors
     /// [`ReceiptError`].

@@ -191,9 +191,10 @@ impl Vault {
             zero_key: SecretKey::random(),
             state,
         };
-        let mut tx = Transaction::begin(&mut vault)?;
+        let mut tx = Transaction::begin_keeping(&mut vault)?;
         write_envelopes(&mut tx)?;
         tx.act(Act::VaultRecovered { serial, from_seq });
+        tx.renew_grant_keys()?;
         tx.commit()?;
         Ok(vault)
     }

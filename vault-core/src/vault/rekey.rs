@@ -2,6 +2,7 @@
 //!
 //! A resumable job in batches. Each batch is one commit: re-sealed bodies and moved neighbours
 //! first, then the catalogue, the remaining grants and the head, then the old blocks are deleted.
+//! One more commit, after the last deletion, issues the receipt.
 //! What is left to do follows from the state alone: versions of the grant that were sealed up to
 //! the moment of the revocation. A kill loses at most the batch under way.
 
@@ -113,6 +114,9 @@ impl Transaction<'_> {
             .filter(is_due)
             .cloned()
             .collect();
+        if due.is_empty() {
+            return Ok(self.finish_rekey(grant, pending));
+        }
         // bodies of one pack together, so that no pack is taken apart twice
         due.sort_by_key(|entry| match &entry.location {
             Location::Packed { block, offset, .. } => (0, Some(*block), *offset),
@@ -138,17 +142,19 @@ impl Transaction<'_> {
             count: batch.len() as u64,
             done: left == 0,
         });
-        let progress = |receipt| RekeyProgress {
+        let progress = RekeyProgress {
             count: pending.count,
             left,
             deleted: pending.deleted,
-            receipt,
+            receipt: None,
         };
-        if left > 0 {
-            let progress = progress(None);
-            self.update_grant(&grant.id, |grant| grant.pending = Some(pending));
-            return Ok(progress);
-        }
+        self.update_grant(&grant.id, |grant| grant.pending = Some(pending));
+        Ok(progress)
+    }
+
+    /// Nothing is left to seal, and the old blocks of every earlier batch are gone: that was the
+    /// first thing this change saw to.
+    fn finish_rekey(&mut self, grant: &GrantRecord, pending: PendingRekey) -> RekeyProgress {
         let receipt = self.write_receipt(ReceiptDraft {
             vault: self.vault.id(),
             grant: grant.id,
@@ -165,12 +171,16 @@ impl Transaction<'_> {
             }],
             log_index: pending.log_index,
         });
-        let progress = progress(Some(receipt));
         self.update_grant(&grant.id, |grant| grant.pending = None);
         if grant.status != GrantStatus::Active {
             self.forget_grant_pages(grant);
         }
-        Ok(progress)
+        RekeyProgress {
+            count: pending.count,
+            left: 0,
+            deleted: pending.deleted,
+            receipt: Some(receipt),
+        }
     }
 
     /// Seals each body of the batch again under a new key.

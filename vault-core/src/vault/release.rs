@@ -14,6 +14,9 @@ use crate::index::IndexEntry;
 use crate::keys::SecretKey;
 use crate::pack::{Packed, Packer};
 
+/// Most records that one entry of the audit log names.
+const REMOVED_PER_ENTRY: usize = 1000;
+
 /// What changed about a version's sealed body.
 pub(super) struct Moved {
     pub(super) location: Location,
@@ -150,9 +153,12 @@ impl Vault {
                     .retain(|entry| !wanted.contains(&entry.record));
             }
             tx.apply_moves(&moved)?;
-            tx.act(Act::Removed {
-                records: found.into_iter().collect(),
-            });
+            let found: Vec<RecordId> = found.into_iter().collect();
+            for part in found.chunks(REMOVED_PER_ENTRY) {
+                tx.act(Act::Removed {
+                    records: part.to_vec(),
+                });
+            }
             Ok(())
         })
     }

@@ -126,32 +126,48 @@ impl Transaction<'_> {
         if stay.is_empty() {
             return self.revoke_all(grant, level);
         }
-        let key = SecretKey::random();
-        let mut members = Vec::new();
-        for member in &stay {
-            members.push(self.admit(&member.contact.to_string(), &grant.id, &key)?);
-        }
-        self.drop_blocks(grant.members.iter().flat_map(|m| m.envelopes.clone()));
-        let terms = self.terms_without(grant, &stay)?;
+        self.give_new_key(grant, &stay)?;
         let now = self.now;
         let readers: Vec<PublicKey> = out.iter().map(|member| member.owner).collect();
         self.update_grant(&grant.id, |grant| {
-            grant.key = key;
-            grant.members = members;
-            grant.terms = terms;
             grant
                 .former
                 .extend(out.into_iter().map(|member| (member.owner, now)));
         });
-        self.rewrite_root(&grant.id)?;
         self.note_revocation(grant, readers, level)
     }
 
-    /// The same terms for fewer readers.
-    fn terms_without(&self, grant: &GrantRecord, stay: &[Member]) -> Result<Vec<u8>, VaultError> {
+    /// Gives a grant a new key, envelopes for the readers that stay, terms for them and a new root.
+    fn give_new_key(&mut self, grant: &GrantRecord, stay: &[Member]) -> Result<(), VaultError> {
+        let key = SecretKey::random();
+        let (mut members, mut tags) = (Vec::new(), Vec::new());
+        for member in stay {
+            let (member, tag) = self.admit(&member.contact.to_string(), &grant.id, &key)?;
+            members.push(member);
+            tags.push(tag);
+        }
         let terms = Terms::from_bytes(&grant.terms, self.vault.head.signers())?;
-        let readers: Vec<PublicKey> = stay.iter().map(|member| member.owner).collect();
-        Ok(terms.for_readers(&readers, self.vault.device.signing()).1)
+        let terms = terms.for_readers(tags, self.vault.device.signing()).1;
+        self.drop_blocks(grant.members.iter().flat_map(|m| m.envelopes.clone()));
+        self.update_grant(&grant.id, |grant| {
+            grant.key = key;
+            grant.members = members;
+            grant.terms = terms;
+        });
+        self.rewrite_root(&grant.id)
+    }
+
+    /// After a recovery: a device that was lost knows every grant key, so all are replaced. What
+    /// it could read it still can; what comes later it cannot.
+    pub(super) fn renew_grant_keys(&mut self) -> Result<(), VaultError> {
+        for grant in self
+            .grants()?
+            .into_iter()
+            .filter(|g| g.status == GrantStatus::Active)
+        {
+            self.give_new_key(&grant, &grant.members)?;
+        }
+        Ok(())
     }
 
     /// Writes the act, and either the receipt or what the re-key will need for it.

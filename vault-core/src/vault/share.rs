@@ -143,7 +143,9 @@ impl Vault {
                     grant: *grant,
                     relation: contact.relation.clone(),
                     node: node.clone(),
+                    reader: *contact.card()?.owner(),
                     seq: self.head.seq(),
+                    log: (self.head.checkpoint().size, self.head.checkpoint().root),
                     expires: terms.expires,
                 };
                 let text = ticket.seal(self.device.signing(), contact.card()?.recipients())?;
@@ -223,12 +225,15 @@ impl Transaction<'_> {
         }
         let id = GrantId::random();
         let key = SecretKey::random();
-        let mut members = Vec::<Member>::new();
+        let (mut members, mut tags) = (Vec::<Member>::new(), Vec::new());
         for name in &request.readers {
-            let member = self.admit(name, &id, &key)?;
-            if members.iter().all(|known| known.contact != member.contact) {
-                members.push(member);
+            let contact = self.contact(name)?;
+            if members.iter().any(|known| known.contact == contact.id) {
+                continue;
             }
+            let (member, tag) = self.admit(name, &id, &key)?;
+            members.push(member);
+            tags.push(tag);
         }
         let readers: Vec<PublicKey> = members.iter().map(|member| member.owner).collect();
         let store = self.store.clone();
@@ -249,7 +254,7 @@ impl Transaction<'_> {
             created: self.now,
             expires: request.expires,
         };
-        let (_, terms) = Terms::sign(draft, &readers, self.vault.device.signing());
+        let (_, terms) = Terms::sign(draft, tags, self.vault.device.signing());
         let count = entries.len() as u64;
         self.act(Act::Granted {
             grant: id,
@@ -280,13 +285,14 @@ impl Transaction<'_> {
         self.info(&record)
     }
 
-    /// Makes the covered envelopes for one reader, one per device on the reader's card.
+    /// Makes the covered envelopes for one reader, one per device on the reader's card, and the tag
+    /// by which the terms name the reader.
     pub(super) fn admit(
         &mut self,
         contact: &str,
         grant: &GrantId,
         key: &SecretKey,
-    ) -> Result<Member, VaultError> {
+    ) -> Result<(Member, Digest), VaultError> {
         let contact = self.contact(contact)?;
         let card = contact.card()?;
         let vault = self.vault.id();
@@ -298,10 +304,13 @@ impl Transaction<'_> {
             envelopes.push(block.cid().digest());
             self.put(block)?;
         }
-        Ok(Member {
-            contact: contact.id,
-            owner: *card.owner(),
-            envelopes,
-        })
+        Ok((
+            Member {
+                contact: contact.id,
+                owner: *card.owner(),
+                envelopes,
+            },
+            contact.relation.reader_tag(grant),
+        ))
     }
 }

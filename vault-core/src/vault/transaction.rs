@@ -17,6 +17,10 @@ use crate::pins;
 use crate::seal::padme;
 use crate::store::BlockStore;
 
+/// Most dummy blocks. Vaults so large that Padmé asks for more show their block count a little more
+/// exactly.
+const MAX_DUMMIES: usize = 1024;
+
 /// A change in progress. Holds the vault's lock; dropped without [`Transaction::commit`], nothing
 /// has happened.
 pub(super) struct Transaction<'v> {
@@ -28,6 +32,7 @@ pub(super) struct Transaction<'v> {
     pin_nodes: Vec<Cid>,
     dropped: Vec<Digest>,
     renew: bool,
+    keep_old: bool,
     /// New entries whose bodies are waiting for their pack to close, by position in `fresh`.
     packer: Packer<usize>,
     fresh: Vec<IndexEntry>,
@@ -37,10 +42,22 @@ pub(super) struct Transaction<'v> {
 
 impl<'v> Transaction<'v> {
     pub(super) fn begin(vault: &'v mut Vault) -> Result<Self, VaultError> {
+        let transaction = Self::prepare(vault, false)?;
+        transaction.sweep()?;
+        Ok(transaction)
+    }
+
+    /// A change that deletes nothing: for a recovery, whose blocks may hold more than the head that
+    /// was found names.
+    pub(super) fn begin_keeping(vault: &'v mut Vault) -> Result<Self, VaultError> {
+        Self::prepare(vault, true)
+    }
+
+    fn prepare(vault: &'v mut Vault, keep_old: bool) -> Result<Self, VaultError> {
         let store = vault.storage.blocks();
         let pins = pins::read(&*store, &vault.head.pins())?;
         let now = vault.now().max(vault.head.time());
-        let transaction = Self {
+        Ok(Self {
             vault,
             store,
             now,
@@ -49,12 +66,11 @@ impl<'v> Transaction<'v> {
             pin_nodes: pins.nodes,
             dropped: Vec::new(),
             renew: false,
+            keep_old,
             packer: Packer::new(),
             fresh: Vec::new(),
             grant_pages: HashMap::new(),
-        };
-        transaction.sweep()?;
-        Ok(transaction)
+        })
     }
 
     /// Deletes what an earlier change left behind when it was killed.
@@ -90,7 +106,7 @@ impl<'v> Transaction<'v> {
 
     /// Asks for a fresh head when the present one is past half its life.
     pub(super) fn renew_if_old(&mut self) {
-        self.renew |= self.now + HEAD_LIFETIME / 2 > self.vault.head.valid_until();
+        self.renew |= self.now.saturating_add(HEAD_LIFETIME / 2) > self.vault.head.valid_until();
     }
 
     /// Puts a new block that the next head will keep.
@@ -264,7 +280,7 @@ impl<'v> Transaction<'v> {
             signer: self.vault.device.signing().public(),
             seq: self.seq(),
             time: self.now,
-            valid_until: self.now + HEAD_LIFETIME,
+            valid_until: self.now.saturating_add(HEAD_LIFETIME),
             checkpoint,
             log: levels,
             zero,
@@ -277,27 +293,22 @@ impl<'v> Transaction<'v> {
         self.store.sync()?;
         self.vault.storage.replace_head(head.block().data())?;
         let old_head = std::mem::replace(&mut self.vault.head, head);
-        self.delete_old(&live, &pin_blocks, &old_head)
+        self.delete_old(&live, &pin_blocks, &old_head);
+        Ok(())
     }
 
-    /// The head is durable: now what it no longer names may go.
-    fn delete_old(
-        &self,
-        live: &BTreeSet<Digest>,
-        pin_blocks: &[Block],
-        old_head: &Head,
-    ) -> Result<(), VaultError> {
+    /// The head is durable: now what it no longer names may go. The change has happened whatever
+    /// comes of this; the next one sweeps up what is left.
+    fn delete_old(&self, live: &BTreeSet<Digest>, pin_blocks: &[Block], old_head: &Head) {
+        if self.keep_old {
+            return;
+        }
         let kept: BTreeSet<Cid> = pin_blocks.iter().map(Block::cid).collect();
-        let mut old: Vec<Cid> = self
-            .dropped
-            .iter()
-            .filter(|d| !live.contains(d))
-            .map(|d| Cid::raw(*d))
-            .collect();
+        let dropped = self.dropped.iter().filter(|digest| !live.contains(digest));
+        let mut old: Vec<Cid> = dropped.map(|digest| Cid::raw(*digest)).collect();
         old.extend(self.pin_nodes.iter().filter(|cid| !kept.contains(cid)));
         old.push(old_head.block().cid());
-        self.store.remove(&old)?;
-        Ok(())
+        drop(self.store.remove(&old));
     }
 
     fn append_to_log(&mut self) -> Result<(Vec<Vec<Digest>>, Vec<u8>), VaultError> {
@@ -432,7 +443,7 @@ impl<'v> Transaction<'v> {
                     root_len,
                 }));
             }
-            directory.add(&contact.relation, &pointers);
+            directory.add(&contact.relation, &pointers)?;
         }
         let blocks = directory.finish()?;
         let digests = blocks.iter().map(|block| block.cid().digest()).collect();
@@ -449,7 +460,7 @@ impl<'v> Transaction<'v> {
         self.drop_blocks([old.root]);
         let dummies = std::mem::take(&mut self.vault.state.dummies);
         let real = self.next_live().len() + 1 - dummies.len();
-        let wanted = padme(real as u64) as usize - real;
+        let wanted = (padme(real as u64) as usize - real).min(MAX_DUMMIES);
         let (kept, surplus) = dummies.split_at(dummies.len().min(wanted));
         let mut kept = kept.to_vec();
         self.drop_blocks(surplus.iter().copied());

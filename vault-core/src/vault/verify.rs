@@ -131,7 +131,7 @@ impl Vault {
         if deep {
             self.state.records.load(&*store)?;
             for entry in self.state.records.items() {
-                let opened = OpenRecord::open(&self.id(), entry, store.clone());
+                let opened = OpenRecord::open(self.head.signers(), entry, store.clone());
                 match opened.and_then(|record| record.copy_to(&mut std::io::sink())) {
                     Ok(()) => report.opened += 1,
                     Err(_) => report.unreadable.push(entry.record),
