@@ -21,6 +21,9 @@ pub enum TileReadError {
     Malformed,
 }
 
+/// What a longer log needs: all its blocks per level, the new blocks, and the replaced ones.
+pub(crate) type Extension = (Vec<Vec<Digest>>, Vec<Block>, Vec<Digest>);
+
 /// The hashes of a log of known size, read from blocks as needed.
 pub(crate) struct LogBlocks<'a> {
     source: &'a dyn BlockSource,
@@ -65,7 +68,7 @@ impl<'a> LogBlocks<'a> {
         &self,
         appender: &Appender,
         old_size: u64,
-    ) -> Result<(Vec<Vec<Digest>>, Vec<Block>, Vec<Digest>), TileReadError> {
+    ) -> Result<Extension, TileReadError> {
         let mut levels = self.levels.to_vec();
         let (mut blocks, mut dropped) = (Vec::new(), Vec::new());
         for tail in appender.appended() {
@@ -75,7 +78,7 @@ impl<'a> LogBlocks<'a> {
             }
             let old_len = level_len(tail.level, old_size);
             let mut hashes = Vec::new();
-            if old_len % HASHES_PER_BLOCK != 0 {
+            if !old_len.is_multiple_of(HASHES_PER_BLOCK) {
                 hashes = self.block(tail.level, old_len / HASHES_PER_BLOCK)?;
                 dropped.extend(levels[level].pop());
             }

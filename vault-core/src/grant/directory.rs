@@ -12,10 +12,11 @@ use sha2::Sha256;
 use crate::block::{Block, Digest};
 use crate::body::FULL_BLOCK_LEN;
 use crate::codec;
+use crate::envelope::ENVELOPE_LEN;
 use crate::ids::{GrantId, VaultId};
 use crate::index::{PageError, open_object};
 use crate::keys::{KeyPurpose, SecretKey, derive};
-use crate::seal::seal;
+use crate::seal::{seal, sealed_len};
 
 /// Length of a tag, in bytes.
 const TAG_LEN: usize = 16;
@@ -24,7 +25,7 @@ const TAG_LEN: usize = 16;
 const POINTER_LEN: usize = 192;
 
 /// Length of a row: tag and sealed pointer (56 + 192 + 16), in bytes.
-const ROW_LEN: usize = TAG_LEN + 56 + POINTER_LEN + 16;
+const ROW_LEN: usize = TAG_LEN + sealed_len(POINTER_LEN as u64) as usize;
 
 /// Rows in one block.
 const ROWS_PER_BLOCK: usize = 512;
@@ -112,7 +113,7 @@ impl Relation {
     /// Takes the cover off an envelope of 4,096 bytes.
     pub(crate) fn uncover(&self, vault: &VaultId, block: &[u8]) -> Result<Vec<u8>, PageError> {
         let key = derive(self.0.expose(), KeyPurpose::RelationCover);
-        let len = (56 + 4096 + 16) as u32;
+        let len = sealed_len(ENVELOPE_LEN as u64) as u32;
         open_object(&key, &Self::cover_context(vault), block, len).map(|envelope| envelope.to_vec())
     }
 }

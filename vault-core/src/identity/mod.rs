@@ -4,6 +4,6 @@ mod card;
 mod device;
 mod signers;
 
-pub use card::{Card, CardError, MAX_CARD_LEN};
-pub use device::{Device, DeviceSecrets, IdentityFileError};
-pub use signers::{MAX_SIGNERS_LEN, Signers, SignersError, vault_id};
+pub use card::{Card, CardError};
+pub use device::{Device, IdentityFileError};
+pub use signers::{Signers, SignersError, vault_id};

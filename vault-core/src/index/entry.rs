@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     fn entry(i: u8) -> IndexEntry {
-        let location = if i % 2 == 0 {
+        let location = if i.is_multiple_of(2) {
             Location::Packed {
                 block: Digest::of(&[i / 8]),
                 offset: 4000 * u32::from(i),

@@ -282,13 +282,6 @@ impl<T: Item> PageList<T> {
             .iter()
             .filter_map(|page| page.stored.as_ref().map(|stored| stored.block))
     }
-
-    /// Forgets what is loaded and not changed.
-    pub(crate) fn unload(&mut self) {
-        for page in self.pages.iter_mut().filter(|page| page.stored.is_some()) {
-            page.items = None;
-        }
-    }
 }
 
 fn seal_page<T: Item>(context: &[u8], items: &[T]) -> Result<(PageRef, Block), PageError> {

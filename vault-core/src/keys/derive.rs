@@ -16,8 +16,6 @@ pub(crate) enum Purpose {
     OwnerSigning,
     /// From the recovery words: the X-Wing seed of the recovery recipient.
     RecoveryRecipient,
-    /// From the recovery words: the Ed25519 seed of the vault's IPNS name.
-    Ipns,
     /// From the recovery words: covers grant zero's envelopes, so that no age header shows.
     ZeroCover,
     /// From a relation secret: makes the rotating directory tags.
@@ -43,7 +41,6 @@ impl Purpose {
         match self {
             Self::OwnerSigning => "owner-signing".into(),
             Self::RecoveryRecipient => "recovery-recipient".into(),
-            Self::Ipns => "ipns".into(),
             Self::ZeroCover => "zero-cover".into(),
             Self::RelationTag => "relation-tag".into(),
             Self::RelationPointer => "relation-pointer".into(),
@@ -100,7 +97,6 @@ mod tests {
         let all = [
             Purpose::OwnerSigning,
             Purpose::RecoveryRecipient,
-            Purpose::Ipns,
             Purpose::ZeroCover,
             Purpose::RelationTag,
             Purpose::RelationPointer,
