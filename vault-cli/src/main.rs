@@ -1,1 +1,27 @@
-fn main() {}
+//! The `medvault` command.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod args;
+mod car;
+mod commands;
+mod context;
+mod error;
+mod files;
+mod home;
+mod ids;
+mod node;
+mod output;
+mod passphrase;
+mod progress;
+mod show;
+mod table;
+mod time;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match args::parse() {
+        Ok(cli) => commands::run(cli),
+        Err(exit) => exit,
+    }
+}

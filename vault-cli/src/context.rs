@@ -1,0 +1,145 @@
+//! What a command works with: the home, the unlocked device, the vault, and a person to ask.
+
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use vault_core::{Device, MAX_WORK_FACTOR, Vault, decrypt_with_passphrase, system_clock};
+
+use crate::args::Global;
+use crate::error::{Error, Exit, Result};
+use crate::home::Home;
+use crate::output::Output;
+use crate::passphrase;
+
+/// What a command works with.
+pub struct Context {
+    /// The global options.
+    pub global: Global,
+    /// Where to write.
+    pub out: Output,
+}
+
+impl Context {
+    /// Takes the global options.
+    pub fn new(global: Global) -> Self {
+        let out = Output {
+            json: global.json,
+            quiet: global.quiet,
+        };
+        Self { global, out }
+    }
+
+    /// Where the home is, or will be.
+    pub fn home_path(&self) -> Result<PathBuf> {
+        if let Some(home) = self
+            .global
+            .home
+            .as_ref()
+            .filter(|home| !home.as_os_str().is_empty())
+        {
+            return Ok(home.clone());
+        }
+        let folders = directories::ProjectDirs::from("", "", "medvault");
+        folders
+            .map(|folders| folders.data_dir().to_owned())
+            .ok_or_else(|| {
+                Error::new(
+                    Exit::Home,
+                    "no-home",
+                    "there is no user folder to keep the home in",
+                )
+                .hint("name a place with `--home DIR`")
+            })
+    }
+
+    /// Opens the home.
+    pub fn home(&self) -> Result<Home> {
+        Ok(Home::open(&self.home_path()?)?)
+    }
+
+    /// Unlocks this home's device with the passphrase.
+    pub fn unlock(&self, home: &Home) -> Result<Arc<Device>> {
+        let sealed = home.read_identity()?;
+        let passphrase = passphrase::current(&self.global)?;
+        let text = decrypt_with_passphrase(&sealed, &passphrase, MAX_WORK_FACTOR)
+            .map_err(|error| identity_error(error, home.root()))?;
+        let text =
+            std::str::from_utf8(&text).map_err(|_| vault_core::IdentityFileError::NotAnIdentity)?;
+        Ok(Arc::new(Device::from_identity_text(text)?))
+    }
+
+    /// Opens the home, unlocks the device and opens the vault.
+    pub fn vault(&self) -> Result<Vault> {
+        Ok(self.home_and_vault()?.1)
+    }
+
+    /// The same, and keeps the home.
+    pub fn home_and_vault(&self) -> Result<(Home, Vault)> {
+        let home = self.home()?;
+        let device = self.unlock(&home)?;
+        let vault = Vault::open(home.storage()?, device, system_clock())?;
+        Ok((home, vault))
+    }
+
+    /// Whether there is a person who can be asked.
+    pub fn can_ask(&self) -> bool {
+        !self.global.no_input && std::io::stdin().is_terminal()
+    }
+
+    /// Asks for one line of text; `None` when it is empty.
+    pub fn ask(&self, question: &str) -> Result<Option<String>> {
+        let mut err = anstream::stderr().lock();
+        write!(err, "{question}")?;
+        err.flush()?;
+        let mut line = String::new();
+        std::io::stdin().read_line(&mut line)?;
+        let line = line.trim();
+        Ok((!line.is_empty()).then(|| line.to_owned()))
+    }
+
+    /// Asks a question of yes or no; anything but yes is no.
+    pub fn confirm(&self, question: &str) -> Result<bool> {
+        let answer = self.ask(&format!("{question} [y/N] "))?;
+        Ok(answer.is_some_and(|a| matches!(a.to_lowercase().as_str(), "y" | "yes")))
+    }
+
+    /// Goes on only with the patient's consent: `yes` from the command line, or an answer.
+    pub fn consent(&self, yes: bool, question: &str) -> Result<()> {
+        if yes {
+            return Ok(());
+        }
+        if !self.can_ask() {
+            return Err(
+                Error::usage("this needs a confirmation and nobody can be asked").hint("add --yes"),
+            );
+        }
+        match self.confirm(question)? {
+            true => Ok(()),
+            false => Err(declined()),
+        }
+    }
+}
+
+/// The person said no.
+pub fn declined() -> Error {
+    Error::new(
+        Exit::Failure,
+        "declined",
+        "stopped as you wished; nothing was changed",
+    )
+}
+
+fn identity_error(error: vault_core::EnvelopeError, root: &Path) -> Error {
+    use vault_core::EnvelopeError as E;
+    match error {
+        E::WrongPassphrase => error.into(),
+        E::WorkFactor { .. } => Error::new(Exit::Home, "work-factor", error),
+        _ => Error::new(
+            Exit::Integrity,
+            "bad-identity",
+            format!("the identity file in {} is damaged", root.display()),
+        )
+        .hint("put it back from a copy, or use `medvault init --recover` with the 24 words"),
+    }
+}

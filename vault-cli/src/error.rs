@@ -1,0 +1,294 @@
+//! What went wrong, in words for people, a code for programs, and an exit code for scripts.
+
+use std::fmt;
+
+use serde_json::json;
+use vault_core::{
+    BodyError, CardError, EnvelopeError, IdentityFileError, SourceError, StorageError, StoreError,
+    TicketError, VaultError, WordsError,
+};
+
+/// How the program ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// All is done.
+    Ok = 0,
+    /// Something else failed.
+    Failure = 1,
+    /// The command line is not understood.
+    Usage = 2,
+    /// What was named is not there, or the name fits several.
+    NotFound = 3,
+    /// Some inputs were refused; the rest is done.
+    Partial = 4,
+    /// The passphrase or the identity is wrong.
+    Identity = 5,
+    /// The home cannot be used.
+    Home = 6,
+    /// The network failed, or the other side is offline.
+    Network = 7,
+    /// The terms forbid it.
+    Terms = 8,
+    /// Something is damaged, altered, older than known or not signed.
+    Integrity = 9,
+}
+
+/// The exit codes, for the long help.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  failed for another reason
+  2  the command line is not understood
+  3  not found, or the name fits several
+  4  partial: some inputs were refused, the rest is done
+  5  wrong passphrase or identity
+  6  the home cannot be used: none there, one there already, in use, of a newer version,
+     not writable, or the disk is full
+  7  the network failed, or the other side is offline
+  8  refused by the terms: for someone else, expired, revoked, or a contact that is not verified
+  9  integrity: damaged blocks, an older or forked head, a bad signature or log";
+
+/// The result of most functions here.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command failed.
+#[derive(Debug)]
+pub struct Error {
+    /// How the program ends.
+    pub exit: Exit,
+    /// A short name for programs, such as `wrong-passphrase`.
+    pub code: &'static str,
+    /// What went wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Error {
+    /// An error without a hint.
+    pub fn new(exit: Exit, code: &'static str, message: impl fmt::Display) -> Self {
+        Self {
+            exit,
+            code,
+            message: message.to_string(),
+            hint: None,
+        }
+    }
+
+    /// The command line asks for something that cannot be.
+    pub fn usage(message: impl fmt::Display) -> Self {
+        Self::new(Exit::Usage, "usage", message)
+    }
+
+    /// A file could not be read or written.
+    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        let mut this = Self::from_io(error);
+        this.message = format!("{}: {}", path.display(), this.message);
+        this
+    }
+
+    /// What the system refused.
+    pub fn from_io(error: &std::io::Error) -> Self {
+        use std::io::ErrorKind as Kind;
+        let text = error.to_string();
+        let plain = text.split(" (os error").next().unwrap_or_default();
+        let message = plain.to_lowercase();
+        match error.kind() {
+            Kind::BrokenPipe => Self::new(Exit::Ok, "broken-pipe", message),
+            Kind::NotFound => Self::new(Exit::NotFound, "no-such-file", message),
+            Kind::StorageFull | Kind::QuotaExceeded => Self::new(Exit::Home, "disk-full", message)
+                .hint("free some space and run the command again; nothing was lost"),
+            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
+                Self::new(Exit::Failure, "no-permission", message)
+            }
+            _ => Self::new(Exit::Failure, "io", message),
+        }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Whether whoever read our output has gone; then there is nobody to tell.
+    pub fn is_silent(&self) -> bool {
+        self.code == "broken-pipe"
+    }
+
+    /// The error as one JSON object.
+    pub fn to_json(&self) -> serde_json::Value {
+        json!({
+            "error": {"code": self.code, "message": self.message, "hint": self.hint},
+            "exit": self.exit as u8,
+        })
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Self::from_io(&error)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Io(error) => home_io("block store", &error),
+            other => Self::new(Exit::Integrity, "damaged", other)
+                .hint("run `medvault doctor --deep` to see what is left"),
+        }
+    }
+}
+
+/// A failure inside the home.
+fn home_io(what: &str, error: &std::io::Error) -> Error {
+    let inner = Error::from_io(error);
+    Error {
+        exit: Exit::Home,
+        message: format!("{what}: {}", inner.message),
+        code: match inner.code {
+            "no-such-file" => "home-incomplete",
+            "broken-pipe" | "io" => "home-io",
+            code => code,
+        },
+        hint: inner.hint,
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        let text = error.to_string();
+        match error {
+            StorageError::Store(error) => error.into(),
+            StorageError::Io { what, error } => home_io(what, &error),
+            StorageError::InUse => Self::new(Exit::Home, "home-in-use", text)
+                .hint("wait until the other command is done and run this one again"),
+            StorageError::Newer { .. } => Self::new(Exit::Home, "home-newer", text)
+                .hint("use a medvault at least as new as the one that wrote the home"),
+            StorageError::NoVault => Self::new(Exit::Home, "no-home", text)
+                .hint("`medvault init` makes one; `--home DIR` names another place"),
+            StorageError::Exists => {
+                Self::new(Exit::Home, "home-exists", text).hint("`--home DIR` names another place")
+            }
+        }
+    }
+}
+
+impl From<SourceError> for Error {
+    fn from(error: SourceError) -> Self {
+        let text = error.to_string();
+        match error {
+            SourceError::Missing(_) => Self::new(Exit::Integrity, "block-missing", text)
+                .hint("run `medvault doctor --deep` to see what is affected"),
+            SourceError::Store(error) => error.into(),
+            SourceError::Network(_) => Self::new(Exit::Network, "network", text)
+                .hint("is the other side online? run the command again later"),
+        }
+    }
+}
+
+impl From<CardError> for Error {
+    fn from(error: CardError) -> Self {
+        match error {
+            CardError::Name => Self::usage("this name cannot be used: one line, at most 100 bytes"),
+            CardError::NotACard => Self::new(Exit::Failure, "not-a-card", error)
+                .hint("ask for the text that `medvault identity show --card -` prints"),
+            other => Self::new(Exit::Integrity, "bad-card", other)
+                .hint("the card was altered or cut off: ask for it again"),
+        }
+    }
+}
+
+impl From<TicketError> for Error {
+    fn from(error: TicketError) -> Self {
+        let text = error.to_string();
+        match error {
+            TicketError::NotATicket => Self::new(Exit::Failure, "not-a-ticket", text)
+                .hint("a ticket is the line that `medvault share` prints"),
+            TicketError::ForSomeoneElse => Self::new(Exit::Terms, "ticket-for-someone-else", text)
+                .hint("give the patient the card of this home: `medvault identity show --card -`"),
+            TicketError::Expired(_) => Self::new(Exit::Terms, "ticket-expired", text)
+                .hint("ask the patient to share again"),
+            _ => Self::new(Exit::Integrity, "bad-ticket", text)
+                .hint("the ticket was altered or cut off: ask for it again"),
+        }
+    }
+}
+
+impl From<WordsError> for Error {
+    fn from(error: WordsError) -> Self {
+        Self::new(Exit::Identity, "bad-words", error).hint("compare them with the paper")
+    }
+}
+
+impl From<IdentityFileError> for Error {
+    fn from(error: IdentityFileError) -> Self {
+        match error {
+            IdentityFileError::Newer(_) => Self::new(Exit::Home, "home-newer", error),
+            other => Self::new(Exit::Integrity, "bad-identity", other)
+                .hint("put the identity file back from a copy, or use `medvault init --recover`"),
+        }
+    }
+}
+
+impl From<EnvelopeError> for Error {
+    fn from(error: EnvelopeError) -> Self {
+        match error {
+            EnvelopeError::WrongPassphrase => Self::new(Exit::Identity, "wrong-passphrase", error)
+                .hint("try again; without it, `medvault init --recover` takes the 24 words"),
+            EnvelopeError::NotForYou => Self::new(Exit::Identity, "not-for-you", error),
+            EnvelopeError::WorkFactor { .. } => Self::new(Exit::Usage, "work-factor", error),
+            other => Self::new(Exit::Integrity, "bad-envelope", other),
+        }
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        let text = error.to_string();
+        let new = |exit, code| Self::new(exit, code, &text);
+        match error {
+            VaultError::Storage(error) => error.into(),
+            VaultError::Source(error) => error.into(),
+            VaultError::Card(error) => error.into(),
+            VaultError::Envelope(error) => error.into(),
+            VaultError::Body(BodyError::Io(error)) => Self::from_io(&error),
+            VaultError::OtherVault => new(Exit::Identity, "other-vault")
+                .hint("the identity file and the vault in this home do not belong together"),
+            VaultError::NoRecord(_) => {
+                new(Exit::NotFound, "no-record").hint("`medvault record list` shows all of them")
+            }
+            VaultError::NoGrant(_) => {
+                new(Exit::NotFound, "no-grant").hint("`medvault grant list` shows all of them")
+            }
+            VaultError::NoContact(_) => new(Exit::NotFound, "no-contact").hint(
+                "`medvault contact list` shows all of them; `medvault contact add NAME FILE` adds one",
+            ),
+            VaultError::ContactExists(_) => new(Exit::Failure, "contact-exists"),
+            VaultError::KeyChanged(_) => new(Exit::Integrity, "key-changed").hint(
+                "ask the person, in person or by phone, before anything else. nothing was changed. \
+                 if the new key is real, add the card under another name and verify it",
+            ),
+            VaultError::OlderCard(_) => new(Exit::Integrity, "older-card")
+                .hint("the newer card stays; ask for the present one if in doubt"),
+            VaultError::FingerprintMismatch(_) => new(Exit::Integrity, "fingerprint-mismatch")
+                .hint("do not share anything with this contact; ask for the card again"),
+            VaultError::GrantEnded(_) => new(Exit::Terms, "grant-ended"),
+            VaultError::EmptyScope => new(Exit::NotFound, "empty-scope")
+                .hint("`medvault record list` shows what there is; add `--dry-run` to see the choice"),
+            VaultError::AlreadyExpired => Self::usage(text),
+            VaultError::NoReader => Self::usage(text).hint("name one with `--with NAME`"),
+            VaultError::NothingToRecover => new(Exit::NotFound, "nothing-to-recover").hint(
+                "are these the words of this vault, and are all of its blocks among the given ones?",
+            ),
+            VaultError::Conflict => {
+                new(Exit::Home, "conflict").hint("run the command again; nothing was changed")
+            }
+            _ => new(Exit::Integrity, "integrity")
+                .hint("run `medvault doctor --deep` to see what is affected"),
+        }
+    }
+}
