@@ -32,8 +32,6 @@ use crate::audit::Act;
 use crate::block::Cid;
 use crate::body::long::LongReader;
 use crate::body::{BodyContext, BodyError, Location, RecordHeader, open_packed};
-use crate::grant::{ZERO, open_grant_key, root_context};
-use crate::body::{BodyContext, Location, RecordHeader, open_packed};
 use crate::grant::{ZERO, root_context};
 use crate::head::Head;
 use crate::identity::{Device, Signers};
