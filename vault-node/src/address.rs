@@ -1,70 +1,82 @@
-//! How to reach a node: what a ticket carries.
+//! How to dial the node that a [`NodeAddress`] names.
+//!
+//! The names are public keys, so a connection proves that it ended at the right node; the
+//! addresses are hints and may be wrong.
 
 use std::net::SocketAddr;
 
 use iroh::{EndpointAddr, EndpointId, TransportAddr};
 use rust_ipfs::swarm::dial_opts::DialOpts;
 use rust_ipfs::{Multiaddr, PeerCondition, PeerId, Protocol};
-use serde::{Deserialize, Serialize};
+use vault_core::{NodeAddress, PublicKey};
 
 use crate::error::NodeError;
 
 /// Most addresses of each kind that are dialled; more are passed over.
 const MAX_ADDRS: usize = 16;
 
-/// A node's two names and the addresses under which each was reachable when this was written.
+/// What stands before an Ed25519 key in its peer id: identity multihash of 36 bytes, protobuf of
+/// key type 1 and 32 key bytes (libp2p specification, "Peer IDs").
+const PEER_ID_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
+
+/// The libp2p peer id of a node, in base58.
 ///
-/// The names are public keys, so a connection proves that it ended at the right node; the
-/// addresses are hints and may be wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NodeAddress {
-    /// libp2p peer id, in base58. Blocks are fetched from it.
-    pub peer_id: String,
-    /// Multiaddrs of the libp2p side, without the peer id.
-    pub addrs: Vec<String>,
-    /// iroh endpoint id: an Ed25519 public key. Heads are fetched from it.
-    #[serde(with = "serde_bytes")]
-    pub endpoint_id: [u8; 32],
-    /// Addresses of the iroh side, written as text.
-    #[serde(with = "as_text")]
-    pub endpoint_addrs: Vec<SocketAddr>,
+/// # Errors
+/// [`NodeError::Address`] never for a key of 32 bytes; it is checked all the same.
+pub fn peer_id(address: &NodeAddress) -> Result<String, NodeError> {
+    Ok(peer(address)?.to_base58())
 }
 
-impl NodeAddress {
-    pub(crate) fn peer(&self) -> Result<PeerId, NodeError> {
-        self.peer_id
-            .parse()
-            .map_err(|_| NodeError::Address(self.peer_id.clone()))
-    }
+pub(crate) fn peer(address: &NodeAddress) -> Result<PeerId, NodeError> {
+    let bytes = [&PEER_ID_PREFIX[..], address.peer.as_bytes()].concat();
+    PeerId::from_bytes(&bytes).map_err(|_| NodeError::Address("peer key".into()))
+}
 
-    /// How to dial the libp2p side; `fresh` even when there is a connection.
-    pub(crate) fn dial(&self, fresh: bool) -> Result<DialOpts, NodeError> {
-        let addrs = self.addrs.iter().take(MAX_ADDRS);
-        let addrs = addrs
-            .map(|text| multiaddr(text))
-            .collect::<Result<_, _>>()?;
-        let condition = if fresh {
-            PeerCondition::Always
-        } else {
-            PeerCondition::Disconnected
-        };
-        Ok(DialOpts::peer_id(self.peer()?)
-            .addresses(addrs)
-            .condition(condition)
-            .build())
-    }
+/// The Ed25519 key behind a peer id.
+pub(crate) fn peer_key(peer: &PeerId) -> Result<PublicKey, NodeError> {
+    let bytes = peer.to_bytes();
+    let key = bytes
+        .strip_prefix(&PEER_ID_PREFIX)
+        .and_then(|key| key.try_into().ok());
+    key.map(PublicKey::from_bytes)
+        .ok_or_else(|| NodeError::Address("peer key".into()))
+}
 
-    /// How to dial the iroh side.
-    pub(crate) fn endpoint(&self) -> Result<EndpointAddr, NodeError> {
-        let id = EndpointId::from_bytes(&self.endpoint_id)
-            .map_err(|_| NodeError::Address("endpoint id".into()))?;
-        let addrs = self.endpoint_addrs.iter().take(MAX_ADDRS);
-        Ok(EndpointAddr::from_parts(
-            id,
-            addrs.copied().map(TransportAddr::Ip),
-        ))
-    }
+/// How to dial the libp2p side; `fresh` even when there is a connection.
+pub(crate) fn dial(address: &NodeAddress, fresh: bool) -> Result<DialOpts, NodeError> {
+    let addrs = address.addrs.iter().take(MAX_ADDRS);
+    let addrs = addrs
+        .map(|text| multiaddr(text))
+        .collect::<Result<_, _>>()?;
+    let condition = if fresh {
+        PeerCondition::Always
+    } else {
+        PeerCondition::Disconnected
+    };
+    Ok(DialOpts::peer_id(peer(address)?)
+        .addresses(addrs)
+        .condition(condition)
+        .build())
+}
+
+/// How to dial the iroh side.
+pub(crate) fn endpoint(address: &NodeAddress) -> Result<EndpointAddr, NodeError> {
+    let id = EndpointId::from_bytes(address.endpoint.as_bytes())
+        .map_err(|_| NodeError::Address("endpoint id".into()))?;
+    let parse = |text: &String| {
+        text.parse::<SocketAddr>()
+            .map_err(|_| NodeError::Address(text.clone()))
+    };
+    let addrs: Vec<SocketAddr> = address
+        .endpoint_addrs
+        .iter()
+        .take(MAX_ADDRS)
+        .map(parse)
+        .collect::<Result<_, _>>()?;
+    Ok(EndpointAddr::from_parts(
+        id,
+        addrs.into_iter().map(TransportAddr::Ip),
+    ))
 }
 
 /// Reads a multiaddr of the kinds we can dial: an IP address with TCP or QUIC, nothing that needs
@@ -84,45 +96,24 @@ pub(crate) fn multiaddr(text: &str) -> Result<Multiaddr, NodeError> {
     }
 }
 
-/// Socket addresses as text, in every format.
-mod as_text {
-    use super::{Deserialize, SocketAddr};
-    use serde::{Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(addrs: &[SocketAddr], s: S) -> Result<S::Ok, S::Error> {
-        s.collect_seq(addrs.iter().map(ToString::to_string))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        d: D,
-    ) -> Result<Vec<SocketAddr>, D::Error> {
-        let texts = Vec::<String>::deserialize(d)?;
-        let parsed = texts.iter().map(|text| text.parse());
-        parsed
-            .collect::<Result<_, _>>()
-            .map_err(|_| D::Error::custom("not a socket address"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address() -> NodeAddress {
-        NodeAddress {
-            peer_id: "12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8".into(),
-            addrs: vec!["/ip4/127.0.0.1/tcp/1".into()],
-            endpoint_id: [7; 32],
-            endpoint_addrs: vec!["[::1]:5".parse().unwrap()],
-        }
-    }
-
     #[test]
-    fn round_trips_through_cbor() {
-        let bytes = serde_ipld_dagcbor::to_vec(&address()).unwrap();
-        assert!(bytes.windows(7).any(|w| w == b"[::1]:5"));
-        let back: NodeAddress = serde_ipld_dagcbor::from_slice(&bytes).unwrap();
-        assert_eq!(back, address());
+    fn peer_ids_and_keys_are_two_forms_of_one_name() {
+        let id: PeerId = "12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8"
+            .parse()
+            .unwrap();
+        let address = NodeAddress {
+            peer: peer_key(&id).unwrap(),
+            addrs: Vec::new(),
+            endpoint: PublicKey::from_bytes([7; 32]),
+            endpoint_addrs: vec!["nonsense".into()],
+        };
+        assert_eq!(peer(&address).unwrap(), id);
+        assert_eq!(peer_id(&address).unwrap(), id.to_base58());
+        assert!(matches!(endpoint(&address), Err(NodeError::Address(_))));
     }
 
     #[test]
@@ -142,8 +133,5 @@ mod tests {
                 "{bad}"
             );
         }
-        let mut bad = address();
-        bad.peer_id.push('0');
-        assert!(bad.dial(false).is_err());
     }
 }

@@ -12,15 +12,13 @@ use iroh::Endpoint;
 use iroh::endpoint::{Connection, VarInt};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
-use vault_core::VaultId;
+use vault_core::{MAX_HEAD_LEN, NodeAddress, VaultId};
 
-use crate::address::NodeAddress;
+use crate::address::endpoint as endpoint_addr;
 use crate::error::NodeError;
 
 /// The protocol's name in the QUIC handshake.
 pub(crate) const ALPN: &[u8] = b"medvault/head/1";
-/// Longest head that is sent or accepted, in bytes (64 KiB).
-pub const MAX_HEAD_LEN: usize = 64 << 10;
 /// Longest request that is read, in bytes.
 const MAX_REQUEST_LEN: usize = 128;
 /// Time for one question and its answer, on the answering side.
@@ -134,7 +132,7 @@ pub(crate) async fn fetch(
     vault: VaultId,
     timeout: Duration,
 ) -> Result<Vec<u8>, NodeError> {
-    let address = from.endpoint()?;
+    let address = endpoint_addr(&from)?;
     let peer = address.id.to_string();
     let ask = async {
         let connection = endpoint.connect(address, ALPN).await;
@@ -189,7 +187,7 @@ mod tests {
             encode_response(Some(vec![0; MAX_HEAD_LEN + 1])),
             [NOT_FOUND]
         );
-        let long = [&[FOUND, 0, 1, 0, 1], &vec![0; MAX_HEAD_LEN + 1][..]].concat();
+        let long = [&[FOUND, 0, 4, 0, 1], &vec![0; MAX_HEAD_LEN + 1][..]].concat();
         for bad in [&bytes[..50], &[], &[FOUND, 0], &[BAD_REQUEST], &[7], &long] {
             assert!(matches!(
                 decode_response(bad, &VAULT),

@@ -1,7 +1,6 @@
 //! MedVault on the network: the only crate that links an IPFS node and iroh.
 //!
 //! - [`Node`]: an embedded IPFS node and an iroh endpoint behind a blocking interface
-//! - [`NodeAddress`]: how to reach one, as it travels in a ticket
 //! - [`HeadSource`]: where a node takes the signed heads from that it gives out
 //! - [`Access`]: who may read blocks
 //!
@@ -18,9 +17,9 @@ mod head;
 mod node;
 mod nothing;
 
-pub use address::NodeAddress;
+pub use address::peer_id;
 pub use bitswap::engine::{Access, Stats};
 pub use bitswap::fetch::{BlockSink, FetchReport};
 pub use error::NodeError;
-pub use head::{HeadSource, MAX_HEAD_LEN};
+pub use head::HeadSource;
 pub use node::{Node, NodeConfig};

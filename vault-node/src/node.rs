@@ -11,10 +11,10 @@ use rust_ipfs::builder::IpfsBuilder;
 use rust_ipfs::p2p::IdentifyConfiguration;
 use rust_ipfs::{ConnectionLimits, Ipfs, Keypair, Multiaddr, ping};
 use tokio::runtime::Runtime;
-use vault_core::{BlockStore, Cid, VaultId};
+use vault_core::{BlockStore, Cid, NodeAddress, PublicKey, VaultId};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
-use crate::address::{NodeAddress, multiaddr};
+use crate::address::{multiaddr, peer_key};
 use crate::bitswap::behaviour::{Behaviour, Streams};
 use crate::bitswap::engine::{Access, Engine, Stats};
 use crate::bitswap::fetch::{BlockSink, FetchReport, Network, fetch};
@@ -225,7 +225,7 @@ async fn up(
     let listen = config.listen.iter().map(|text| multiaddr(text));
     let listen = listen.collect::<Result<Vec<_>, _>>()?;
     let (behaviour, streams, inbound) = Behaviour::new();
-    let (ipfs, peer_id, addrs) = start_ipfs(config, behaviour, listen).await?;
+    let (ipfs, peer, addrs) = start_ipfs(config, behaviour, listen).await?;
     let engine = Engine::new(Streams::clone(&streams), store, config.access.clone());
     tokio::spawn(Arc::clone(&engine).accept(inbound));
     let endpoint = start_iroh(config).await?;
@@ -235,9 +235,9 @@ async fn up(
         endpoint_addrs = reachable(&endpoint);
     }
     let address = NodeAddress {
-        peer_id,
+        peer,
         addrs,
-        endpoint_id: *endpoint.id().as_bytes(),
+        endpoint: PublicKey::from_bytes(*endpoint.id().as_bytes()),
         endpoint_addrs,
     };
     Ok((ipfs, endpoint, engine, address))
@@ -247,7 +247,7 @@ async fn start_ipfs(
     config: &NodeConfig,
     behaviour: Behaviour,
     listen: Vec<Multiaddr>,
-) -> Result<(Ipfs, String, Vec<String>), NodeError> {
+) -> Result<(Ipfs, PublicKey, Vec<String>), NodeError> {
     let mut seed = config.libp2p_key;
     let keypair = Keypair::ed25519_from_bytes(&mut seed).map_err(start)?;
     let identify = IdentifyConfiguration {
@@ -282,7 +282,7 @@ async fn start_ipfs(
     }
     let addrs = ipfs.listening_addresses().await.map_err(start)?;
     let addrs = addrs.iter().map(ToString::to_string).collect();
-    Ok((ipfs, keypair.public().to_peer_id().to_base58(), addrs))
+    Ok((ipfs, peer_key(&keypair.public().to_peer_id())?, addrs))
 }
 
 async fn start_iroh(config: &NodeConfig) -> Result<Endpoint, NodeError> {
@@ -301,11 +301,11 @@ async fn start_iroh(config: &NodeConfig) -> Result<Endpoint, NodeError> {
 
 /// Addresses under which the endpoint can be dialled: those it is bound to, or for "any address"
 /// those of this machine's network interfaces.
-fn reachable(endpoint: &Endpoint) -> Vec<SocketAddr> {
+fn reachable(endpoint: &Endpoint) -> Vec<String> {
     let bound = endpoint.bound_sockets().into_iter();
     let mut addrs: Vec<_> = bound.filter(|addr| !addr.ip().is_unspecified()).collect();
     if addrs.is_empty() {
         addrs.extend(endpoint.addr().ip_addrs());
     }
-    addrs
+    addrs.iter().map(ToString::to_string).collect()
 }

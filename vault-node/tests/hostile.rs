@@ -13,7 +13,8 @@ use rust_ipfs::swarm::dial_opts::DialOpts;
 use rust_ipfs::{Ipfs, Keypair, PeerId, Stream, StreamProtocol};
 use tokio::runtime::Runtime;
 use vault_core::{Block, BlockStore, Cid, Codec, Digest};
-use vault_node::NodeAddress;
+use vault_core::{NodeAddress, PublicKey};
+use vault_node::peer_id;
 
 const BITSWAP: StreamProtocol = StreamProtocol::new("/ipfs/bitswap/1.2.0");
 const RAW: [u8; 4] = [1, 0x55, 0x12, 32];
@@ -126,15 +127,15 @@ impl Raw {
     fn address(&self) -> NodeAddress {
         let addrs = self.runtime.block_on(self.ipfs.listening_addresses());
         NodeAddress {
-            peer_id: self.peer.to_base58(),
+            peer: PublicKey::from_bytes(self.peer.to_bytes()[6..].try_into().unwrap()),
             addrs: addrs.unwrap().iter().map(ToString::to_string).collect(),
-            endpoint_id: [0; 32],
+            endpoint: PublicKey::from_bytes([0; 32]),
             endpoint_addrs: Vec::new(),
         }
     }
 
     async fn connect(&self, to: &NodeAddress) -> PeerId {
-        let peer: PeerId = to.peer_id.parse().unwrap();
+        let peer: PeerId = peer_id(to).unwrap().parse().unwrap();
         if !self.ipfs.is_connected(peer).await.unwrap() {
             let addrs = to.addrs.iter().map(|a| a.parse().unwrap()).collect();
             let dial = DialOpts::peer_id(peer).addresses(addrs).build();
@@ -259,7 +260,7 @@ fn garbage_costs_the_peer_its_connection_and_nobody_else_anything() {
             let mut stream = raw.open(&address).await;
             let _ = stream.write_all(&bad).await; // may be cut off in the middle
             let _ = stream.flush().await;
-            let peer: PeerId = address.peer_id.parse().unwrap();
+            let peer: PeerId = peer_id(&address).unwrap().parse().unwrap();
             let begun = Instant::now();
             while raw.ipfs.is_connected(peer).await.unwrap() {
                 assert!(begun.elapsed() < Duration::from_secs(5), "still connected");

@@ -8,13 +8,13 @@ use futures::AsyncReadExt;
 use rust_ipfs::{Ipfs, PeerId, Stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use vault_core::{Block, Cid};
+use vault_core::{Block, Cid, NodeAddress};
 
 use super::client::{Action, Session};
 use super::engine::{Engine, Event};
 use super::message::{Message, Want};
 use super::responder::write;
-use crate::address::NodeAddress;
+use crate::address::{dial, peer, peer_id};
 use crate::error::NodeError;
 
 /// Longest wait for a stream on a connection that was there before, which may be dead.
@@ -74,8 +74,8 @@ pub(crate) fn fetch(
     static SESSIONS: AtomicU64 = AtomicU64::new(0);
     let mut remotes = Vec::new();
     for address in from.iter().take(Session::MAX_PEERS) {
-        let id = address.peer()?;
-        address.dial(false)?;
+        let id = peer(address)?;
+        dial(address, false)?;
         if remotes.iter().all(|known: &Remote| known.id != id) {
             remotes.push(Remote {
                 address: address.clone(),
@@ -107,7 +107,7 @@ pub(crate) fn fetch(
     if reached || report.missing.is_empty() {
         return Ok(report);
     }
-    let peer = run.remotes.swap_remove(0).address.peer_id;
+    let peer = peer_id(&run.remotes.swap_remove(0).address)?;
     Err(match run.reason {
         Some(reason) => NodeError::Unreachable { peer, reason },
         None => NodeError::Timeout {
@@ -278,7 +278,7 @@ impl Link {
                 return Ok(stream);
             }
         }
-        let dial = self.address.dial(known).map_err(|e| e.to_string())?;
+        let dial = dial(&self.address, known).map_err(|e| e.to_string())?;
         match self.ipfs.connect(dial).await {
             Ok(_) if known => streams.close_older(self.id),
             Ok(_) => {}

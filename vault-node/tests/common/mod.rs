@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use vault_core::{Block, BlockStore, Cid, Codec, StoreError, VaultId};
-use vault_node::{Access, HeadSource, Node, NodeAddress, NodeConfig, NodeError};
+use vault_core::{Block, BlockStore, Cid, Codec, NodeAddress, StoreError, VaultId};
+use vault_node::{Access, HeadSource, Node, NodeConfig, NodeError};
 
 /// Blocks in memory.
 #[derive(Default)]
