@@ -223,6 +223,15 @@ impl Transaction<'_> {
         if request.expires.is_some_and(|expires| expires <= self.now) {
             return Err(VaultError::AlreadyExpired);
         }
+        let store = self.store.clone();
+        self.vault.state.records.load(&*store)?;
+        let entries: Vec<IndexEntry> = newest(self.vault.state.records.items())
+            .into_iter()
+            .filter(|entry| request.scope.includes(&entry.record, &entry.meta))
+            .collect();
+        if entries.is_empty() && request.extent == Extent::Snapshot {
+            return Err(VaultError::EmptyScope);
+        }
         let id = GrantId::random();
         let key = SecretKey::random();
         let (mut members, mut tags) = (Vec::<Member>::new(), Vec::new());
@@ -236,15 +245,6 @@ impl Transaction<'_> {
             tags.push(tag);
         }
         let readers: Vec<PublicKey> = members.iter().map(|member| member.owner).collect();
-        let store = self.store.clone();
-        self.vault.state.records.load(&*store)?;
-        let entries: Vec<IndexEntry> = newest(self.vault.state.records.items())
-            .into_iter()
-            .filter(|entry| request.scope.includes(&entry.record, &entry.meta))
-            .collect();
-        if entries.is_empty() && request.extent == Extent::Snapshot {
-            return Err(VaultError::EmptyScope);
-        }
         let draft = TermsDraft {
             vault: self.vault.id(),
             grant: id,
