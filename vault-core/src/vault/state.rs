@@ -1,15 +1,21 @@
 //! The patient's own view: what grant zero's root holds.
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::audit::SealedEntry;
 use crate::block::Digest;
+use crate::body::class_len;
 use crate::codec::{self, DecodeError};
 use crate::grant::Relation;
 use crate::identity::Card;
 use crate::ids::{ContactId, GrantId, VaultId};
 use crate::index::{IndexEntry, Item, MAX_PAGE_LEN, PageList, PageRef, decode_items, encode_items};
 use crate::keys::{PublicKey, SecretKey};
+use crate::seal::{CHUNK_LEN, HEADER_LEN, SEALED_CHUNK_LEN, sealed_len};
+
+/// Length of the length before grant zero's root, in bytes.
+const LEN_PREFIX: usize = 4;
 
 /// Secrets that live inside the vault.
 #[derive(Clone, Serialize, Deserialize)]
@@ -158,6 +164,31 @@ pub(crate) fn grant_list(grant: &GrantId) -> Vec<u8> {
     [b"grant/".as_slice(), grant.as_bytes()].concat()
 }
 
+/// Puts the length of `root` (4 bytes, big-endian) before it and zeros after it, up to the longest
+/// plaintext of its block's class: the sealed length stands in the head for all to see, and must
+/// not tell how many pages and dummies there are.
+fn fill(root: &[u8]) -> Zeroizing<Vec<u8>> {
+    let used = LEN_PREFIX + root.len();
+    let slots = class_len(sealed_len(used as u64) as usize) / SEALED_CHUNK_LEN;
+    let filled = (slots * CHUNK_LEN - HEADER_LEN).max(used);
+    let mut plain = Zeroizing::new(Vec::with_capacity(filled));
+    plain.extend_from_slice(&(root.len() as u32).to_be_bytes());
+    plain.extend_from_slice(root);
+    plain.resize(filled, 0);
+    plain
+}
+
+/// Takes the root out of what [`fill`] made.
+fn unfill(plain: &[u8]) -> Result<&[u8], DecodeError> {
+    let (len, rest) = plain
+        .split_first_chunk::<LEN_PREFIX>()
+        .ok_or(DecodeError::Malformed)?;
+    match rest.split_at_checked(u32::from_be_bytes(*len) as usize) {
+        Some((root, zeros)) if zeros.iter().all(|byte| *byte == 0) => Ok(root),
+        _ => Err(DecodeError::Malformed),
+    }
+}
+
 impl State {
     pub(crate) fn new(vault: &VaultId, name: &str) -> Self {
         Self {
@@ -175,8 +206,8 @@ impl State {
     }
 
     /// The plaintext of grant zero's root; every list must be saved.
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        codec::encode(&ZeroRoot {
+    pub(crate) fn encode(&self) -> Zeroizing<Vec<u8>> {
+        let root = Zeroizing::new(codec::encode(&ZeroRoot {
             v: 1,
             name: self.name.clone(),
             secrets: self.secrets.clone(),
@@ -185,11 +216,12 @@ impl State {
             contacts: self.contacts.refs(),
             grants: self.grants.refs(),
             dummies: self.dummies.clone(),
-        })
+        }));
+        fill(&root)
     }
 
     pub(crate) fn decode(vault: &VaultId, bytes: &[u8]) -> Result<Self, DecodeError> {
-        let root: ZeroRoot = codec::decode(bytes, MAX_PAGE_LEN)?;
+        let root: ZeroRoot = codec::decode(unfill(bytes)?, MAX_PAGE_LEN)?;
         if root.v != 1 {
             return Err(DecodeError::Malformed);
         }
@@ -202,5 +234,27 @@ impl State {
             grants: PageList::stored(vault, b"grants", root.grants),
             dummies: root.dummies,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::FULL_BLOCK_LEN;
+
+    #[test]
+    fn a_filled_root_fills_its_block() {
+        for len in [0, 1, 300, 16_324, 16_325, 32_708, 32_709, 100_000, 262_084] {
+            let root = vec![7; len];
+            let plain = fill(&root);
+            assert_eq!(unfill(&plain), Ok(&root[..]));
+            let sealed = sealed_len(plain.len() as u64) as usize;
+            assert_eq!(sealed, class_len(sealed), "{len}");
+        }
+        let over = fill(&vec![7; 262_085]);
+        assert!(sealed_len(over.len() as u64) as usize > FULL_BLOCK_LEN);
+        for bad in [&[][..], &[0, 0, 0], &[0, 0, 0, 2, 7], &[0, 0, 0, 1, 7, 1]] {
+            assert_eq!(unfill(bad), Err(DecodeError::Malformed));
+        }
     }
 }

@@ -472,7 +472,7 @@ impl<'v> Transaction<'v> {
             self.put(block)?;
         }
         self.vault.state.dummies = kept;
-        let plain = zeroize::Zeroizing::new(self.vault.state.encode());
+        let plain = self.vault.state.encode();
         let context = root_context(&self.vault.id(), &ZERO);
         let (block, root_len) = seal_object(&self.vault.zero_key, &context, &plain)?;
         let root = block.cid().digest();
