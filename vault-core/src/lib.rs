@@ -18,6 +18,8 @@ mod keys;
 pub mod log;
 mod pack;
 mod pins;
+#[cfg(test)]
+mod proof;
 mod random;
 mod reader;
 pub mod record;

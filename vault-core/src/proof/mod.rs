@@ -1,0 +1,6 @@
+//! The promises, put to the proof: whole vaults against simple models, outsiders and faults.
+
+mod model;
+mod promise_one;
+mod promise_two;
+mod support;

@@ -1,0 +1,559 @@
+//! Promise 2: after any sequence of acts, every reader can open exactly what the model says, and
+//! nothing more with anything they ever saw.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use zeroize::Zeroizing;
+
+use super::model::{Facts, Model, ModelGrant, Op, READERS, op};
+use super::support::{Reader, all_blocks, catalogue, head, now, storage_of};
+use crate::grant::{Directory, Extent, GrantRoot, open_grant_key, root_context};
+use crate::ids::{GrantId, VersionId};
+use crate::index::{IndexEntry, MAX_PAGE_LEN, open_object};
+use crate::keys::SecretKey;
+use crate::vault::tests::{World, clock, node, world};
+use crate::vault::{
+    Added, Content, NewRecord, OpenRecord, RevokeTarget, ShareRequest, Vault, VaultError,
+    VaultStorage, grant_list,
+};
+use crate::{Block, Cid, Digest, FollowError, Following, RevokeLevel, codec};
+
+/// Cases when `MEDVAULT_PROOF_CASES` does not say otherwise.
+const CASES: u32 = 10;
+
+/// Longest sequence of acts.
+const STEPS: usize = 24;
+
+/// A page reference as it stands in a root.
+#[derive(serde::Deserialize, serde::Serialize)]
+struct PageWire {
+    b: Digest,
+    n: u32,
+    k: SecretKey,
+    c: u32,
+}
+
+/// All that a reader ever saw.
+#[derive(Default)]
+struct Memory {
+    entries: Vec<IndexEntry>,
+    grant_keys: Vec<(GrantId, SecretKey)>,
+    page_keys: Vec<(GrantId, SecretKey)>,
+    blocks: BTreeSet<Cid>,
+}
+
+struct Side {
+    reader: Reader,
+    memory: Memory,
+}
+
+struct Proof {
+    patient: World,
+    sides: Vec<Side>,
+    model: Model,
+    counter: u64,
+    /// Keys that a pending re-key must replace, by grant.
+    owed: BTreeMap<GrantId, BTreeMap<VersionId, SecretKey>>,
+}
+
+fn ceks(entries: &[IndexEntry]) -> BTreeMap<VersionId, SecretKey> {
+    entries
+        .iter()
+        .map(|entry| (entry.version, entry.cek.clone()))
+        .collect()
+}
+
+fn level(rekey: bool) -> RevokeLevel {
+    if rekey {
+        RevokeLevel::Rekey
+    } else {
+        RevokeLevel::Stop
+    }
+}
+
+impl Proof {
+    fn new() -> Self {
+        let mut patient = world("Pat");
+        let sides = (0..READERS)
+            .map(|i| Side {
+                reader: Reader::befriended(&mut patient, &format!("reader {i}")),
+                memory: Memory::default(),
+            })
+            .collect();
+        Self {
+            patient,
+            sides,
+            model: Model::default(),
+            counter: 0,
+            owed: BTreeMap::new(),
+        }
+    }
+
+    fn content(&mut self, facts: Facts) -> Vec<u8> {
+        self.counter += 1;
+        let mut content = format!("content number {}", self.counter).into_bytes();
+        if facts.long {
+            let filler = self.counter as usize;
+            content.extend((0..265_000 + filler * 4_000).map(|i| ((i / 3 + filler) % 251) as u8));
+        }
+        content
+    }
+
+    fn new_record(facts: Facts, content: &[u8]) -> NewRecord<'static> {
+        NewRecord {
+            meta: facts.meta("r"),
+            source: None,
+            content: Content::Bytes(Zeroizing::new(content.to_vec())),
+            replaces: None,
+        }
+    }
+
+    /// Does one act on the vault and in the model. Returns whether the vault was changed.
+    fn act(&mut self, op: &Op) -> bool {
+        let time = now(&self.patient);
+        match op {
+            Op::Add { facts } => {
+                let contents: Vec<_> = facts.iter().map(|facts| self.content(*facts)).collect();
+                let batch = facts
+                    .iter()
+                    .zip(&contents)
+                    .map(|(f, c)| Self::new_record(*f, c));
+                let report = self.patient.vault.add_all(batch).unwrap();
+                self.model.settle(time);
+                for ((added, facts), content) in report.added.iter().zip(facts).zip(contents) {
+                    let Added::New(record, version) = added else {
+                        panic!("{added:?}")
+                    };
+                    self.model.add(*version, *record, content, *facts);
+                }
+            }
+            Op::Update { record, facts } if !self.model.records.is_empty() => {
+                let record = *record.get(&self.model.records);
+                let content = self.content(*facts);
+                let mut new = Self::new_record(*facts, &content);
+                new.replaces = Some(record);
+                let report = self.patient.vault.add_all([new]).unwrap();
+                let Added::Updated(_, version) = report.added[0] else {
+                    panic!()
+                };
+                self.model.settle(time);
+                self.model.add(version, record, content, *facts);
+            }
+            Op::Remove { record } if !self.model.records.is_empty() => {
+                let record = *record.get(&self.model.records);
+                self.patient.vault.remove_records(&[record]).unwrap();
+                self.model.settle(time);
+                self.model.remove(record);
+            }
+            Op::Share { .. } => return self.share(op, time),
+            Op::RevokeGrant { grant, rekey } if !self.model.grants.is_empty() => {
+                let at = grant.index(self.model.grants.len());
+                return self.revoke_grant(at, *rekey, time);
+            }
+            Op::RevokeContact { reader, rekey } => {
+                let target = RevokeTarget::Contact(self.sides[*reader].reader.name.clone());
+                let before = ceks(&catalogue(&mut self.patient.vault));
+                let out = self.patient.vault.revoke(&target, level(*rekey)).unwrap();
+                let mut hit = BTreeSet::new();
+                for grant in &mut self.model.grants {
+                    if !grant.ended && grant.readers.remove(reader) {
+                        hit.insert(grant.id);
+                        grant.ended = grant.readers.is_empty();
+                        owe(&mut self.owed, grant, *rekey, &before);
+                    }
+                }
+                assert_eq!(out.iter().map(|r| r.grant).collect::<BTreeSet<_>>(), hit);
+                if hit.is_empty() {
+                    return false;
+                }
+                self.model.settle(time);
+            }
+            Op::Step { grant, budget } => {
+                let pending = self.patient.vault.pending_rekeys().unwrap();
+                if pending.is_empty() {
+                    return false;
+                }
+                self.rekey_step(*grant.get(&pending), *budget, time);
+            }
+            Op::Finish => {
+                for id in self.patient.vault.pending_rekeys().unwrap() {
+                    while !self.rekey_step(id, 1 << 20, time) {}
+                }
+            }
+            Op::Pass { seconds, tend } => {
+                let time = self.patient.time.fetch_add(*seconds, Ordering::Relaxed) + seconds;
+                if *tend || self.patient.vault.head().valid_until() < time + 1_000_000 {
+                    self.patient.vault.tend().unwrap();
+                    self.model.settle(time);
+                }
+            }
+            Op::Reopen => {
+                let device = crate::Device::from_identity_text(
+                    &self.patient.vault.device().to_identity_text(),
+                );
+                let (storage, clock) = (self.patient.storage.clone(), clock(&self.patient.time));
+                self.patient.vault =
+                    Vault::open(storage, Arc::new(device.unwrap()), clock).unwrap();
+            }
+            Op::Recover => {
+                let storage = storage_of(&all_blocks(&*self.patient.storage), None);
+                let clock = clock(&self.patient.time);
+                self.patient.vault =
+                    Vault::recover(storage.clone(), &self.patient.words, clock).unwrap();
+                self.patient.storage = storage;
+                self.model.settle(time);
+            }
+            Op::Update { .. } | Op::Remove { .. } | Op::RevokeGrant { .. } => return false,
+        }
+        true
+    }
+
+    fn share(&mut self, op: &Op, time: u64) -> bool {
+        let Op::Share {
+            readers,
+            scope,
+            standing,
+            life,
+        } = op
+        else {
+            return false;
+        };
+        let readers: BTreeSet<usize> = (0..READERS).filter(|r| readers >> r & 1 == 1).collect();
+        let scope = self.model.scope(scope);
+        let versions = self.model.selected(&scope);
+        let request = ShareRequest {
+            readers: readers
+                .iter()
+                .map(|r| self.sides[*r].reader.name.clone())
+                .collect(),
+            scope: scope.to_scope(),
+            extent: if *standing {
+                Extent::Standing
+            } else {
+                Extent::Snapshot
+            },
+            purpose: None,
+            expires: life.map(|life| time + life),
+        };
+        let empty = request.scope.is_empty() || (versions.is_empty() && !standing);
+        let shared = match self.patient.vault.share(request, &node()) {
+            Err(VaultError::EmptyScope) if empty => return false,
+            outcome => outcome.unwrap(),
+        };
+        assert!(!empty && shared.tickets.len() == readers.len());
+        self.sides
+            .iter_mut()
+            .for_each(|side| side.reader.accept(&shared, time));
+        self.model.settle(time);
+        self.model.grants.push(ModelGrant {
+            id: shared.grant.id,
+            readers,
+            scope,
+            standing: *standing,
+            expires: life.map(|life| time + life),
+            versions,
+            ended: false,
+            due: None,
+            closed: false,
+        });
+        true
+    }
+
+    fn revoke_grant(&mut self, at: usize, rekey: bool, time: u64) -> bool {
+        let grant = &mut self.model.grants[at];
+        let upgrade = rekey && grant.due.is_none() && !grant.closed && !grant.versions.is_empty();
+        let before = ceks(&catalogue(&mut self.patient.vault));
+        match self
+            .patient
+            .vault
+            .revoke(&RevokeTarget::Grant(grant.id), level(rekey))
+        {
+            Err(VaultError::GrantEnded(_)) if grant.ended && !upgrade => return false,
+            outcome => drop(outcome.unwrap()),
+        }
+        assert!(!grant.ended || upgrade);
+        grant.ended = true;
+        owe(&mut self.owed, grant, rekey, &before);
+        self.model.settle(time);
+        true
+    }
+
+    /// One batch. Returns whether it was the last.
+    fn rekey_step(&mut self, id: GrantId, budget: u64, time: u64) -> bool {
+        let before = ceks(&catalogue(&mut self.patient.vault));
+        let done = self
+            .patient
+            .vault
+            .rekey_step(&id, budget)
+            .unwrap()
+            .receipt
+            .is_some();
+        let after = ceks(&catalogue(&mut self.patient.vault));
+        let resealed: BTreeSet<VersionId> = after
+            .keys()
+            .filter(|v| after[v] != before[v])
+            .copied()
+            .collect();
+        self.model.settle(time);
+        let grant = self
+            .model
+            .grants
+            .iter_mut()
+            .find(|grant| grant.id == id)
+            .unwrap();
+        let due = grant.due.as_mut().unwrap();
+        assert!(resealed.is_subset(due), "only what is owed is sealed again");
+        due.retain(|version| !resealed.contains(version));
+        if done {
+            assert_eq!(*due, BTreeSet::new(), "a receipt while something is owed");
+            grant.due = None;
+            grant.closed = grant.ended;
+            for (version, key) in self.owed.remove(&id).unwrap() {
+                assert!(after.get(&version) != Some(&key), "a version kept its key");
+            }
+        }
+        self.model.learn(&resealed, time);
+        done
+    }
+
+    /// Follows the newest head as one reader and checks list and contents against the model.
+    fn read_as(&mut self, at: usize) {
+        let time = now(&self.patient);
+        let expected = self.model.readable(at, time);
+        let side = &mut self.sides[at];
+        let Some(following) = &mut side.reader.following else {
+            assert!(expected.is_empty());
+            return;
+        };
+        let blocks = self.patient.storage.blocks();
+        following
+            .advance(&head(&self.patient), &*blocks, time)
+            .unwrap();
+        let device = side.reader.world.vault.device();
+        let views = match following.grants(device, &*blocks, time) {
+            Err(FollowError::NothingShared | FollowError::Expired) => Vec::new(),
+            outcome => outcome.unwrap(),
+        };
+        let mut listed = BTreeSet::new();
+        for entry in views.iter().flat_map(|view| &view.entries) {
+            listed.insert(entry.version);
+            let Some(version) = self.model.versions.get(&entry.version) else {
+                panic!("a version that is not in the vault is listed");
+            };
+            assert_eq!(entry.record, version.record);
+            let content = read(following, entry, blocks.clone());
+            assert!(content.as_ref() == Some(&version.content), "wrong content");
+            if !side.memory.entries.contains(entry) {
+                side.memory.entries.push(entry.clone());
+            }
+        }
+        assert_eq!(listed, expected, "reader {at}");
+        let records = Following::records(&views);
+        assert!(records.iter().all(|entry| listed.contains(&entry.version)));
+        self.remember(at);
+    }
+
+    /// Takes every key on the reader's way out of the blocks and checks that no envelope for the
+    /// reader is left over.
+    fn remember(&mut self, at: usize) {
+        let vault = self.patient.vault.id();
+        let head = self.patient.vault.head();
+        let blocks = self.patient.storage.blocks();
+        let side = &mut self.sides[at];
+        let Some(relation) = &side.reader.relation else {
+            return;
+        };
+        let device = side.reader.world.vault.device();
+        let cids: Vec<Cid> = head.body.directory.iter().map(|d| Cid::raw(*d)).collect();
+        let directory = blocks.fetch(&cids).unwrap();
+        let pointers = Directory::find(&vault, head.seq(), relation, &directory).unwrap();
+        let active: BTreeSet<GrantId> = (self.model.grants.iter())
+            .filter(|grant| !grant.ended && grant.readers.contains(&at))
+            .map(|grant| grant.id)
+            .collect();
+        assert_eq!(
+            pointers.iter().map(|p| p.grant).collect::<BTreeSet<_>>(),
+            active
+        );
+        let all = all_blocks(&*self.patient.storage);
+        let open = |block: &&Block| relation.uncover(&vault, block.data()).is_ok();
+        assert_eq!(
+            all.iter().filter(open).count(),
+            active.len(),
+            "envelopes left over"
+        );
+        for pointer in pointers {
+            let fetched = blocks
+                .fetch(&[Cid::raw(pointer.envelope), Cid::raw(pointer.root)])
+                .unwrap();
+            let envelope = relation.uncover(&vault, fetched[0].data()).unwrap();
+            let key = open_grant_key(&envelope, device.identity(), &pointer.grant, head.signers())
+                .unwrap();
+            let context = root_context(&vault, &pointer.grant);
+            let plain = open_object(&key, &context, fetched[1].data(), pointer.root_len).unwrap();
+            let root: GrantRoot = codec::decode(&plain, MAX_PAGE_LEN).unwrap();
+            let pages: Vec<PageWire> =
+                codec::decode(&codec::encode(&root.pages), MAX_PAGE_LEN).unwrap();
+            side.memory.blocks.extend(fetched.iter().map(Block::cid));
+            for page in pages {
+                assert!(page.n > 0 && page.c > 0);
+                side.memory.blocks.insert(Cid::raw(page.b));
+                side.memory.page_keys.push((pointer.grant, page.k));
+            }
+            side.memory.grant_keys.push((pointer.grant, key));
+        }
+        side.memory
+            .page_keys
+            .sort_by_key(|(grant, key)| (*grant, *key.expose()));
+        side.memory.page_keys.dedup();
+        side.memory
+            .grant_keys
+            .sort_by_key(|(grant, key)| (*grant, *key.expose()));
+        side.memory.grant_keys.dedup();
+    }
+
+    /// What a reader can open of the vault as it is now with anything they ever saw: old entries
+    /// where they stood, and old keys at the places where the bodies lie now.
+    fn replay(&self, at: usize, catalogue: &[IndexEntry], every_key: bool) -> BTreeSet<VersionId> {
+        let memory = &self.sides[at].memory;
+        let vault = self.patient.vault.id();
+        let blocks = self.patient.storage.blocks();
+        let opens = |entry: &IndexEntry| {
+            OpenRecord::open(&vault, entry, blocks.clone())
+                .is_ok_and(|record| record.copy_to(&mut std::io::sink()).is_ok())
+        };
+        let mut open: BTreeSet<VersionId> = (memory.entries.iter())
+            .filter(|entry| opens(entry))
+            .map(|entry| entry.version)
+            .collect();
+        for now in catalogue {
+            let mut keys: Vec<&SecretKey> = (memory.entries.iter())
+                .filter(|old| every_key || old.version == now.version)
+                .map(|old| &old.cek)
+                .collect();
+            if every_key {
+                keys.extend(
+                    memory
+                        .page_keys
+                        .iter()
+                        .chain(&memory.grant_keys)
+                        .map(|(_, key)| key),
+                );
+            }
+            let mut tried = now.clone();
+            let fits = |key: &SecretKey| {
+                tried.cek = key.clone();
+                opens(&tried)
+            };
+            if keys.into_iter().any(fits) {
+                open.insert(now.version);
+            }
+        }
+        open
+    }
+
+    /// No grant or page key opens an index block that the reader did not reach by its own grants.
+    fn replay_on_indexes(&self, at: usize) {
+        let memory = &self.sides[at].memory;
+        let vault = self.patient.vault.id();
+        let page_context =
+            |list: &[u8]| [b"medvault/v1/page\0\x01".as_slice(), vault.as_bytes(), list].concat();
+        let mut tries = Vec::new();
+        for (grant, key) in &memory.page_keys {
+            tries.push((page_context(&grant_list(grant)), key));
+            tries.push((page_context(b"records"), key));
+        }
+        for (grant, key) in &memory.grant_keys {
+            tries.push((root_context(&vault, grant), key));
+            tries.push((root_context(&vault, &crate::grant::ZERO), key));
+        }
+        for block in all_blocks(&*self.patient.storage) {
+            let Some(front) = block.data().first_chunk() else {
+                continue;
+            };
+            let fits = tries.iter().any(|(context, key)| {
+                crate::seal::StreamKey::open(key.expose(), front, context).is_ok()
+            });
+            assert!(
+                !fits || memory.blocks.contains(&block.cid()),
+                "an index block opens"
+            );
+        }
+    }
+
+    fn check(&mut self, last: bool) {
+        let time = now(&self.patient);
+        self.model.learn(&BTreeSet::new(), time);
+        let catalogue = catalogue(&mut self.patient.vault);
+        assert_eq!(catalogue.len(), self.model.versions.len());
+        for at in 0..READERS {
+            self.read_as(at);
+            let open = self.replay(at, &catalogue, last);
+            assert_eq!(open, self.model.known[at], "reader {at} and old keys");
+            if last {
+                self.replay_on_indexes(at);
+            }
+        }
+        let report = self.patient.vault.verify_blocks(last).unwrap();
+        assert_eq!((report.missing, report.unreadable), (vec![], vec![]));
+        let kept = self.patient.storage.blocks().list().unwrap().len();
+        assert_eq!(kept, report.blocks, "a block that the head does not name");
+        if last {
+            assert_eq!(self.patient.vault.verify_audit().unwrap().bad, None);
+        }
+    }
+}
+
+/// Notes which keys a re-key has to replace.
+fn owe(
+    owed: &mut BTreeMap<GrantId, BTreeMap<VersionId, SecretKey>>,
+    grant: &mut ModelGrant,
+    rekey: bool,
+    keys: &BTreeMap<VersionId, SecretKey>,
+) {
+    if rekey {
+        let versions = grant.versions.iter();
+        owed.insert(grant.id, versions.map(|v| (*v, keys[v].clone())).collect());
+        grant.due = Some(grant.versions.clone());
+    }
+}
+
+fn read(
+    following: &Following,
+    entry: &IndexEntry,
+    source: Arc<dyn crate::BlockStore>,
+) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    following
+        .open_record(entry, source)
+        .ok()?
+        .copy_to(&mut out)
+        .ok()?;
+    Some(out)
+}
+
+#[test]
+fn readers_open_exactly_what_the_model_says() {
+    let cases = std::env::var("MEDVAULT_PROOF_CASES").ok();
+    let config = Config {
+        cases: cases.and_then(|cases| cases.parse().ok()).unwrap_or(CASES),
+        failure_persistence: None,
+        max_shrink_iters: 60,
+        ..Config::default()
+    };
+    let sequences = prop::collection::vec(op(), STEPS / 2..=STEPS);
+    let outcome = TestRunner::new(config).run(&sequences, |ops| {
+        let mut proof = Proof::new();
+        for op in &ops {
+            proof.act(op);
+            proof.check(false);
+        }
+        proof.check(true);
+        Ok(())
+    });
+    outcome.unwrap();
+}
