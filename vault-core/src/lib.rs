@@ -24,6 +24,8 @@ mod random;
 mod reader;
 pub mod record;
 mod seal;
+#[cfg(test)]
+mod spec_examples;
 mod store;
 mod vault;
 
