@@ -52,10 +52,6 @@ fn device() -> SigningKey {
     SigningKey::from_seed(&[2; 32])
 }
 
-fn reader() -> SigningKey {
-    SigningKey::from_seed(&[3; 32])
-}
-
 fn signers() -> Signers {
     Signers::new(&owner(), 7, vec![device().public()], vec![])
 }
@@ -109,11 +105,11 @@ fn keys(all: &mut Examples) {
     let purposes = [
         ("owner-signing", KeyPurpose::OwnerSigning),
         ("recovery-recipient", KeyPurpose::RecoveryRecipient),
-        ("ipns", KeyPurpose::Ipns),
         ("zero-cover", KeyPurpose::ZeroCover),
         ("relation-tag", KeyPurpose::RelationTag),
         ("relation-pointer", KeyPurpose::RelationPointer),
         ("relation-cover", KeyPurpose::RelationCover),
+        ("relation-reader", KeyPurpose::RelationReader),
         ("leaf-salt", KeyPurpose::LeafSalt),
         ("content-name", KeyPurpose::ContentName),
         ("block-map/0", KeyPurpose::BlockMap(0)),
@@ -157,6 +153,7 @@ fn sealing(all: &mut Examples) {
     all.insert("body-context", hex(&context.bytes("body")));
     let key = device();
     let draft = HeaderDraft {
+        vault,
         record: RECORD,
         version: VERSION,
         prev: None,
@@ -212,7 +209,10 @@ fn grants(all: &mut Examples) {
         created: TIME,
         expires: None,
     };
-    let (_, terms) = Terms::sign(draft, &[reader().public()], &device());
+    let relation: Relation = codec::decode(&[&b"\x58\x20"[..], &[0x88; 32]].concat(), 34).unwrap();
+    let tag = relation.reader_tag(&GRANT);
+    all.insert("reader-tag", hex(tag.as_bytes()));
+    let (_, terms) = Terms::sign(draft, vec![tag], &device());
     all.insert("terms", hex(&terms));
 
     let recipient = IdentityKey::from_seed(&[4; 32]);
@@ -221,7 +221,6 @@ fn grants(all: &mut Examples) {
     let payload = open_envelope(&recipient, &envelope.unwrap()).unwrap();
     all.insert("envelope-payload", hex(&payload));
 
-    let relation: Relation = codec::decode(&[&b"\x58\x20"[..], &[0x88; 32]].concat(), 34).unwrap();
     let pointer = Pointer {
         grant: GRANT,
         envelope: Digest::from_bytes([0x99; 32]),
@@ -235,7 +234,7 @@ fn grants(all: &mut Examples) {
     mac.update(&0_u32.to_be_bytes());
     let tag = &mac.finalize().into_bytes()[..16];
     let mut directory = Directory::new(vault, 9);
-    directory.add(&relation, &[pointer]);
+    directory.add(&relation, &[pointer]).unwrap();
     let blocks = directory.finish().unwrap();
     assert!(blocks[0].data().chunks(280).any(|row| row.starts_with(tag)));
     all.insert("directory-tag", hex(tag));
