@@ -36,7 +36,7 @@ impl ContactInfo {
     }
 }
 
-/// Finds a contact by name, by its id or by a unique prefix of its owner key.
+/// Finds a contact by name or by its id.
 fn find<'a>(
     contacts: impl Iterator<Item = &'a ContactRecord>,
     wanted: &str,
