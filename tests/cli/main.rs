@@ -1,1 +1,9 @@
-//! x
+//! The `medvault` command, run as a person or a script runs it.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bad_input;
+mod records;
+mod sharing;
+mod texts;
+mod vaults;
+mod world;

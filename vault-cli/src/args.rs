@@ -15,7 +15,7 @@ use crate::output::Output;
 /// Records are encrypted on this device before anything leaves it. You share exactly the part that
 /// someone needs, for as long as they need it, and take it back.
 #[derive(Parser)]
-#[command(name = "medvault", version, after_long_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "medvault", bin_name = "medvault", version, after_long_help = EXIT_CODES, max_term_width = 100)]
 #[command(disable_help_subcommand = true, arg_required_else_help = true)]
 pub struct Cli {
     #[command(flatten)]

@@ -8,9 +8,9 @@ use vault_core::{Device, MAX_WORK_FACTOR, Vault, decrypt_with_passphrase, system
 
 use crate::args::Global;
 use crate::error::{Error, Exit, Result};
-use crate::home::Home;
 use crate::output::Output;
 use crate::passphrase;
+use vault_core::Home;
 
 /// What a command works with.
 pub struct Context {

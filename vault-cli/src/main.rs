@@ -7,7 +7,6 @@ mod commands;
 mod context;
 mod error;
 mod files;
-mod home;
 mod ids;
 mod node;
 mod output;

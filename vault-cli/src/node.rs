@@ -3,7 +3,7 @@
 use vault_core::{NodeAddress, Vault};
 
 use crate::error::{Error, Exit, Result};
-use crate::home::Home;
+use vault_core::Home;
 
 /// Name of the file in which a running node leaves its address.
 pub const FILE: &str = "node.json";

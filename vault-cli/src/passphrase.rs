@@ -1,5 +1,6 @@
 //! Where the passphrase comes from: a file, a command, or the terminal. Never an argument.
 
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -37,15 +38,23 @@ pub fn fresh_from(global: &Global, file: Option<&Path>) -> Result<SecretString> 
     }
 }
 
+/// From the file or the command; what stands on the command line comes before what is set in the
+/// environment, and a file before a command.
 fn given(global: &Global) -> Result<Option<SecretString>> {
-    if let Some(file) = &global.passphrase_file {
-        return from_file(file).map(Some);
+    let command = global.passphrase_command.as_deref();
+    let Some(file) = &global.passphrase_file else {
+        return command.map(from_command).transpose();
+    };
+    let is_set = |name: &str, value: &OsStr| std::env::var_os(name).is_some_and(|v| v == *value);
+    match command {
+        Some(command)
+            if is_set("MEDVAULT_PASSPHRASE_FILE", file.as_os_str())
+                && !is_set("MEDVAULT_PASSPHRASE_COMMAND", OsStr::new(command)) =>
+        {
+            from_command(command).map(Some)
+        }
+        _ => from_file(file).map(Some),
     }
-    global
-        .passphrase_command
-        .as_deref()
-        .map(from_command)
-        .transpose()
 }
 
 fn prompt_twice(global: &Global) -> Result<SecretString> {

@@ -76,3 +76,12 @@ pub fn count(number: u64, thing: &str) -> String {
         _ => format!("{number} {thing}s"),
     }
 }
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        use std::fmt::Write as _;
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

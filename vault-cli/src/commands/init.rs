@@ -15,9 +15,9 @@ use crate::car;
 use crate::context::{Context, declined};
 use crate::error::{Error, Exit, Result};
 use crate::files;
-use crate::home::Home;
 use crate::output::{BOLD, paint};
 use crate::passphrase;
+use vault_core::Home;
 
 /// Make a new vault, or rebuild one from its recovery words
 ///
@@ -85,8 +85,20 @@ fn refuse_existing(path: &Path) -> Result<()> {
             error.message = format!("there is a vault already in {}", path.display());
             Err(error)
         }
+        Err(StorageError::NoVault) if is_occupied(path) => {
+            let what = format!("{} is not empty, and holds no vault", path.display());
+            Err(Error::new(Exit::Home, "home-occupied", what)
+                .hint("`--home DIR` names another place"))
+        }
         Err(StorageError::NoVault) => Ok(()),
         Err(error) => Err(error.into()),
+    }
+}
+
+fn is_occupied(path: &Path) -> bool {
+    match std::fs::read_dir(path) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
     }
 }
 

@@ -1,7 +1,17 @@
 //! The commands: one file each.
 
+mod audit;
+mod completions;
+mod contact;
+mod doctor;
+mod grant;
+mod identity;
 mod init;
+mod man;
 mod record;
+mod revoke;
+mod share;
+mod status;
 
 use std::process::ExitCode;
 
@@ -16,7 +26,21 @@ use crate::error::{Exit, Result};
 pub enum Command {
     Init(init::Init),
     #[command(subcommand)]
+    Identity(identity::Identity),
+    #[command(subcommand)]
+    Contact(contact::Contact),
+    #[command(subcommand)]
     Record(record::Record),
+    Share(share::Share),
+    #[command(subcommand)]
+    Grant(grant::Grant),
+    Revoke(revoke::Revoke),
+    #[command(subcommand)]
+    Audit(audit::Audit),
+    Status(status::Status),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 /// Runs a command and tells how it went.
@@ -35,6 +59,16 @@ pub fn run(cli: Cli) -> ExitCode {
 fn dispatch(context: &Context, command: Command) -> Result<Exit> {
     match command {
         Command::Init(args) => init::run(context, args),
+        Command::Identity(command) => identity::run(context, command),
+        Command::Contact(command) => contact::run(context, command),
         Command::Record(command) => record::run(context, command),
+        Command::Share(args) => share::run(context, &args),
+        Command::Grant(command) => grant::run(context, command),
+        Command::Revoke(args) => revoke::run(context, &args),
+        Command::Audit(command) => audit::run(context, command),
+        Command::Status(_) => status::run(context),
+        Command::Doctor(args) => doctor::run(context, &args),
+        Command::Completions(args) => completions::run(context, &args),
+        Command::Man(args) => man::run(context, &args),
     }
 }

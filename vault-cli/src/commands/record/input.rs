@@ -43,7 +43,7 @@ pub fn collect(
     let mut inputs = Vec::new();
     for path in paths {
         if files::is_dash(path) {
-            let name = file_name(Path::new(stdin_name));
+            let name = base_name(Path::new(stdin_name));
             inputs.push(Input { path: None, name });
         } else {
             walk(path, &mut inputs, refused);
@@ -74,7 +74,7 @@ fn walk(path: &Path, inputs: &mut Vec<Input>, refused: &mut Vec<Refusal>) {
             .for_each(|child| walk(child, inputs, refused)),
         Ok(None) => inputs.push(Input {
             path: Some(path.to_owned()),
-            name: file_name(path),
+            name: base_name(path),
         }),
         Err(error) => refused.push(Refusal {
             file: path.display().to_string(),
@@ -101,7 +101,7 @@ fn children(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 }
 
 /// The last part of a path, as text.
-fn file_name(path: &Path) -> String {
+pub fn base_name(path: &Path) -> String {
     let name = path
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
@@ -119,9 +119,9 @@ mod tests {
 
     #[test]
     fn only_the_name_is_kept() {
-        assert_eq!(file_name(Path::new("../../etc/passwd")), "passwd");
-        assert_eq!(file_name(Path::new("C:\\a\\b.txt")), "b.txt");
-        assert_eq!(file_name(Path::new("..")), "");
+        assert_eq!(base_name(Path::new("../../etc/passwd")), "passwd");
+        assert_eq!(base_name(Path::new("C:\\a\\b.txt")), "b.txt");
+        assert_eq!(base_name(Path::new("..")), "");
     }
 
     #[test]

@@ -2,9 +2,14 @@
 
 mod add;
 mod filter;
+mod find;
+mod get;
 mod input;
 mod list;
+mod remove;
+mod show;
 mod source;
+mod update;
 
 use clap::Subcommand;
 
@@ -16,6 +21,10 @@ use crate::error::{Exit, Result};
 pub enum Record {
     Add(add::Add),
     List(list::List),
+    Show(show::Show),
+    Get(get::Get),
+    Update(update::Update),
+    Remove(remove::Remove),
 }
 
 /// Runs the command.
@@ -23,5 +32,9 @@ pub fn run(context: &Context, command: Record) -> Result<Exit> {
     match command {
         Record::Add(args) => add::run(context, args),
         Record::List(args) => list::run(context, &args),
+        Record::Show(args) => show::run(context, &args),
+        Record::Get(args) => get::run(context, &args),
+        Record::Update(args) => update::run(context, &args),
+        Record::Remove(args) => remove::run(context, &args),
     }
 }

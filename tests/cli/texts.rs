@@ -1,0 +1,26 @@
+//! What the help says.
+
+use crate::world::World;
+
+#[test]
+fn help() {
+    let w = World::new();
+    insta::assert_snapshot!("help", w.ok("a", &["--help"]));
+    insta::assert_snapshot!("help_short", w.ok("a", &["-h"]));
+    insta::assert_snapshot!("help_share", w.ok("a", &["share", "--help"]));
+    insta::assert_snapshot!("help_record_add", w.ok("a", &["record", "add", "--help"]));
+}
+
+#[test]
+fn no_secret_is_taken_as_an_argument() {
+    let w = World::new();
+    for command in [
+        &["--help"][..],
+        &["init", "--help"],
+        &["identity", "passphrase", "--help"],
+    ] {
+        let help = w.ok("a", command);
+        assert!(!help.contains("--passphrase <"), "{help}");
+        assert!(!help.contains("--words <"), "{help}");
+    }
+}

@@ -1,0 +1,210 @@
+//! `medvault revoke`: take access back, and say honestly what that achieved.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::{Value, json};
+use vault_core::{GrantId, GrantStatus, Receipt, RevokeLevel, RevokeTarget, Vault};
+
+use super::grant::{find, person};
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::output::{BOLD, paint};
+use crate::{progress, show, time};
+
+/// Take access back
+///
+/// First the reader is shut out of everything that comes after; this takes a moment, however many
+/// records there are. Then what the reader could open is sealed again under new keys and the old
+/// blocks are deleted here. Nobody can call back what was fetched before; the receipt says so.
+#[derive(Args)]
+pub struct Revoke {
+    /// The grant, by its id or the beginning of it
+    #[arg(value_name = "GRANT", required_unless_present_any = ["contact", "resume"])]
+    grant: Option<String>,
+
+    /// Every grant of this contact; other readers of the same grants keep theirs
+    #[arg(long, value_name = "NAME", conflicts_with = "grant")]
+    contact: Option<String>,
+
+    /// Shut the reader out, but do not seal anything again
+    #[arg(long)]
+    stop_only: bool,
+
+    /// Finish what an earlier revocation has begun
+    #[arg(long, conflicts_with_all = ["grant", "contact", "stop_only"])]
+    resume: bool,
+
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, args: &Revoke) -> Result<Exit> {
+    let mut vault = context.vault()?;
+    if args.resume {
+        let pending = vault.pending_rekeys()?;
+        if pending.is_empty() {
+            context.out.note("nothing is left to do");
+        }
+        let receipts = rekey(context, &mut vault, &pending)?;
+        return report(context, &vault, &receipts);
+    }
+    let target = target(&mut vault, args)?;
+    let question = question(&mut vault, &target)?;
+    context.consent(args.yes, &question)?;
+    let level = match args.stop_only {
+        true => RevokeLevel::Stop,
+        false => RevokeLevel::Rekey,
+    };
+    let revocations = vault.revoke(&target, level)?;
+    if revocations.is_empty() {
+        return Err(Error::new(
+            Exit::NotFound,
+            "no-grant",
+            "this contact has no grant in force",
+        )
+        .hint("`medvault grant list` shows all grants"));
+    }
+    context
+        .out
+        .note("Shut out. Nothing that comes after can be read.");
+    let mut receipts: Vec<Receipt> = revocations
+        .iter()
+        .filter_map(|r| r.receipt.clone())
+        .collect();
+    let pending: Vec<GrantId> = revocations
+        .iter()
+        .filter(|r| r.receipt.is_none())
+        .map(|r| r.grant)
+        .collect();
+    let sealed = rekey(context, &mut vault, &pending).map_err(|error| match error.hint {
+        Some(_) => error,
+        None => error.hint("the reader is shut out; `medvault revoke --resume` does the rest"),
+    })?;
+    receipts.extend(sealed);
+    report(context, &vault, &receipts)
+}
+
+fn target(vault: &mut Vault, args: &Revoke) -> Result<RevokeTarget> {
+    if let Some(name) = &args.contact {
+        return Ok(RevokeTarget::Contact(vault.contact(name)?.name));
+    }
+    let text = args.grant.as_deref().unwrap_or_default();
+    Ok(RevokeTarget::Grant(find(vault, text)?.0.id))
+}
+
+fn question(vault: &mut Vault, target: &RevokeTarget) -> Result<String> {
+    Ok(match target {
+        RevokeTarget::Grant(id) => {
+            let (grant, _) = find(vault, &id.to_string())?;
+            let who = match grant.readers.is_empty() {
+                true => "the former readers".to_owned(),
+                false => grant.readers.join(", "),
+            };
+            let what = show::count(grant.versions, "record version");
+            match grant.status {
+                GrantStatus::Active => format!("Take {what} back from {who}?"),
+                _ => format!("Seal {what} again that {who} could read?"),
+            }
+        }
+        RevokeTarget::Contact(name) => format!("Take everything back from {name}?"),
+    })
+}
+
+fn rekey(context: &Context, vault: &mut Vault, grants: &[GrantId]) -> Result<Vec<Receipt>> {
+    let mut receipts = Vec::new();
+    for grant in grants {
+        let bar = progress::bar(context.out, 0, "versions sealed again");
+        let receipt = vault.rekey(grant, &mut |step| {
+            bar.set_length(step.count + step.left);
+            bar.set_position(step.count);
+        });
+        bar.finish_and_clear();
+        receipts.push(receipt?);
+    }
+    Ok(receipts)
+}
+
+fn report(context: &Context, vault: &Vault, receipts: &[Receipt]) -> Result<Exit> {
+    if context.out.json {
+        context
+            .out
+            .json_lines(receipts.iter().map(|r| receipt_json(vault, r)))?;
+        return Ok(Exit::Ok);
+    }
+    let texts: Vec<_> = receipts.iter().map(|r| receipt_words(vault, r)).collect();
+    context.out.print(&texts.join("\n"))?;
+    Ok(Exit::Ok)
+}
+
+/// A receipt in plain words.
+pub fn receipt_words(vault: &Vault, receipt: &Receipt) -> String {
+    let who: Vec<_> = receipt
+        .readers
+        .iter()
+        .map(|owner| person(vault, owner))
+        .collect();
+    let mut text = format!("{} for grant {}\n\n", paint(BOLD, "Receipt"), receipt.grant);
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<20}{value}");
+    };
+    line("shut out", who.join(", "));
+    line("when", time::minute(receipt.time));
+    line(
+        "level",
+        match receipt.level {
+            RevokeLevel::Stop => "R1 stop: no future record, version or key".to_owned(),
+            RevokeLevel::Rekey => "R2 re-key: sealed again, old blocks deleted".to_owned(),
+        },
+    );
+    line(
+        "had opened",
+        match receipt.opened {
+            Some(count) => show::count(count, "version"),
+            None => "unknown: the keys were carried, so reads cannot be seen".to_owned(),
+        },
+    );
+    line(
+        "could have opened",
+        show::count(receipt.could_have_opened, "version"),
+    );
+    line(
+        "never delivered",
+        show::count(receipt.never_delivered, "version"),
+    );
+    line("sealed again", show::count(receipt.rekeyed, "version"));
+    for pinner in &receipt.pinners {
+        let deleted = format!("{} deleted", show::count(pinner.deleted, "block"));
+        let ack = if pinner.acknowledged {
+            "confirmed"
+        } else {
+            "NOT confirmed"
+        };
+        line(&pinner.name, format!("{deleted}, {ack}"));
+    }
+    line("log entry", receipt.log_index.to_string());
+    text.push_str("\n  Nobody can recall what was fetched before.\n");
+    text
+}
+
+/// A receipt as JSON.
+pub fn receipt_json(vault: &Vault, receipt: &Receipt) -> Value {
+    json!({
+        "grant": receipt.grant.to_string(),
+        "vault": receipt.vault.to_string(),
+        "readers": receipt.readers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "reader_names": receipt.readers.iter().map(|o| person(vault, o)).collect::<Vec<_>>(),
+        "time": time::rfc3339(receipt.time),
+        "level": receipt.level,
+        "opened": receipt.opened,
+        "could_have_opened": receipt.could_have_opened,
+        "never_delivered": receipt.never_delivered,
+        "rekeyed": receipt.rekeyed,
+        "index_sha256": show::hex(receipt.index.as_bytes()),
+        "pinners": receipt.pinners,
+        "log_index": receipt.log_index,
+        "note": "nobody can recall what was fetched before",
+    })
+}

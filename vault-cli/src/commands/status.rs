@@ -1,0 +1,97 @@
+//! `medvault status`: how the vault stands.
+
+use std::fmt::Write as _;
+
+use clap::Args;
+use serde_json::json;
+use vault_core::GrantStatus;
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+use crate::output::{BOLD, WARN, paint};
+use crate::{show, time};
+
+/// Show how the vault stands
+#[derive(Args)]
+pub struct Status {}
+
+/// Runs the command.
+pub fn run(context: &Context) -> Result<Exit> {
+    let (home, mut vault) = context.home_and_vault()?;
+    let records = vault.records()?;
+    let contacts = vault.contacts()?;
+    let grants = vault.grants()?;
+    let stats = vault.stats();
+    let content: u64 = records.iter().map(|entry| entry.len).sum();
+    let active = grants
+        .iter()
+        .filter(|g| g.status == GrantStatus::Active)
+        .count();
+    let verified = contacts.iter().filter(|c| c.verified.is_some()).count();
+    let pending = vault.pending_rekeys()?;
+    let head = vault.head();
+    if context.out.json {
+        context.out.json(&json!({
+            "home": home.root(), "vault": vault.id().to_string(), "name": vault.name(),
+            "records": records.len(), "versions": stats.versions, "content_bytes": content,
+            "contacts": contacts.len(), "contacts_verified": verified,
+            "grants": stats.grants, "grants_active": active,
+            "rekeys_pending": pending.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "log_entries": stats.log_entries, "head_seq": head.seq(),
+            "log_root": head.checkpoint().root.to_string(),
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    let mut text = format!("{}\n\n", paint(BOLD, vault.name()));
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<10}{value}");
+    };
+    line("home", home.root().display().to_string());
+    line("vault", vault.id().to_string());
+    line(
+        "records",
+        format!(
+            "{} in {}, {}",
+            records.len(),
+            show::count(stats.versions as u64, "version"),
+            show::bytes(content)
+        ),
+    );
+    line(
+        "contacts",
+        format!("{}, {verified} verified", contacts.len()),
+    );
+    line(
+        "grants",
+        format!("{active} active, {} ended", grants.len() - active),
+    );
+    line("log", format!("{} entries", stats.log_entries));
+    line("head", format!("number {}", head.seq()));
+    if !pending.is_empty() {
+        let what = format!(
+            "{} not finished",
+            show::count(pending.len() as u64, "re-key")
+        );
+        line(
+            "",
+            paint(WARN, format!("{what}: `medvault revoke --resume`")),
+        );
+    }
+    let soon = grants.iter().filter(|g| g.status == GrantStatus::Active);
+    let soon = soon
+        .filter_map(|grant| Some((grant.terms.expires?, grant)))
+        .min_by_key(|(e, _)| *e);
+    if let Some((end, grant)) = soon {
+        let left = time::left(time::now(), end);
+        line(
+            "next end",
+            format!(
+                "{}, {left} ({})",
+                time::minute(end),
+                grant.readers.join(", ")
+            ),
+        );
+    }
+    context.out.print(&text)?;
+    Ok(Exit::Ok)
+}
