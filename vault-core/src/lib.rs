@@ -8,6 +8,9 @@ mod block;
 mod body;
 mod codec;
 mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod grant;
 mod head;
 mod home;
@@ -23,9 +26,12 @@ mod proof;
 mod random;
 mod reader;
 pub mod record;
+#[cfg(test)]
+mod samples;
 mod seal;
 #[cfg(test)]
 mod spec_examples;
+mod snapshots;
 mod store;
 mod vault;
 

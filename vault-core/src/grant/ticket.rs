@@ -5,6 +5,7 @@
 
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use crate::address::NodeAddress;
 use crate::codec::{self, DecodeError};
@@ -91,12 +92,8 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Signs and seals the ticket for a reader's devices, as one line of text.
-    pub(crate) fn seal(
-        &self,
-        key: &SigningKey,
-        to: &[RecipientKey],
-    ) -> Result<String, EnvelopeError> {
+    /// The signed payload.
+    pub(crate) fn payload(&self, key: &SigningKey) -> Zeroizing<Vec<u8>> {
         let wire = Wire {
             v: 1,
             vault: self.signers.vault(),
@@ -112,9 +109,16 @@ impl Ticket {
             root: self.log.1,
             expires: self.expires,
         };
-        let payload =
-            zeroize::Zeroizing::new(Signed::new(&wire, Namespace::Ticket, key).to_bytes());
-        let sealed = encrypt_to(to, &payload, false)?;
+        Zeroizing::new(Signed::new(&wire, Namespace::Ticket, key).to_bytes())
+    }
+
+    /// Signs and seals the ticket for a reader's devices, as one line of text.
+    pub(crate) fn seal(
+        &self,
+        key: &SigningKey,
+        to: &[RecipientKey],
+    ) -> Result<String, EnvelopeError> {
+        let sealed = encrypt_to(to, &self.payload(key), false)?;
         Ok(format!("{PREFIX}{}", BASE64URL_NOPAD.encode(&sealed)))
     }
 
@@ -138,7 +142,16 @@ impl Ticket {
                 EnvelopeError::NotForYou => TicketError::ForSomeoneElse,
                 other => TicketError::Envelope(other),
             })?;
-        let signed: Signed<Wire> = codec::decode(&payload, MAX_TICKET_LEN)?;
+        Self::from_payload(&payload, device.signers().owner(), now)
+    }
+
+    /// Reads a decrypted payload, meant for `reader`, and checks the signatures.
+    pub(crate) fn from_payload(
+        payload: &[u8],
+        reader: &PublicKey,
+        now: u64,
+    ) -> Result<Self, TicketError> {
+        let signed: Signed<Wire> = codec::decode(payload, MAX_TICKET_LEN)?;
         let signer = signed.peek()?.signer;
         let wire = signed.verify(Namespace::Ticket, &signer)?;
         let signers = Signers::for_vault(&wire.signers, &wire.vault)?;
@@ -146,7 +159,7 @@ impl Ticket {
             return Err(DecodeError::Malformed.into());
         }
         // someone else's ticket, opened and sealed again for this reader
-        if wire.reader != *device.signers().owner() {
+        if wire.reader != *reader {
             return Err(TicketError::ForSomeoneElse);
         }
         if !signers.may_sign(&signer) {
