@@ -156,6 +156,7 @@ pub(crate) fn meta() -> RecordMeta {
 pub(crate) fn record_header() -> Vec<u8> {
     let key = device();
     let draft = HeaderDraft {
+        vault: vault(),
         record: RecordId::from_bytes([21; 16]),
         version: VersionId::from_bytes([22; 16]),
         prev: Some(Digest::of(b"previous")),
