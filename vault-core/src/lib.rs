@@ -30,8 +30,9 @@ pub mod record;
 mod samples;
 mod seal;
 #[cfg(test)]
-mod spec_examples;
 mod snapshots;
+#[cfg(test)]
+mod spec_examples;
 mod store;
 mod vault;
 
