@@ -1,5 +1,6 @@
 //! The promises, put to the proof: whole vaults against simple models, outsiders and faults.
 
+mod attacks;
 mod model;
 mod promise_one;
 mod promise_two;
