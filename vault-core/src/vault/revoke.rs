@@ -146,7 +146,7 @@ impl Transaction<'_> {
             members.push(member);
             tags.push(tag);
         }
-        let terms = Terms::from_bytes(&grant.terms, self.vault.head.signers())?;
+        let terms = Terms::from_bytes(&grant.terms, self.vault.device.signers())?;
         let terms = terms.for_readers(tags, self.vault.device.signing()).1;
         self.drop_blocks(grant.members.iter().flat_map(|m| m.envelopes.clone()));
         self.update_grant(&grant.id, |grant| {
@@ -256,7 +256,7 @@ impl Transaction<'_> {
             .into_iter()
             .filter(|g| g.status == GrantStatus::Active)
         {
-            let terms = Terms::from_bytes(&grant.terms, self.vault.head.signers())?;
+            let terms = Terms::from_bytes(&grant.terms, self.vault.device.signers())?;
             if terms.has_expired(self.now) {
                 self.close_grant(&grant, GrantStatus::Expired);
                 self.act(Act::Expired { grant: grant.id });

@@ -224,7 +224,7 @@ impl<'v> Transaction<'v> {
     }
 
     fn join_standing_grants(&mut self, fresh: &[IndexEntry]) -> Result<(), VaultError> {
-        let signers = self.vault.head.signers().clone();
+        let signers = self.vault.device.signers().clone();
         for grant in self
             .grants()?
             .into_iter()
