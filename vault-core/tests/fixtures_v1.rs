@@ -12,10 +12,10 @@ use std::sync::Arc;
 use secrecy::SecretString;
 use vault_core::record::read;
 use vault_core::{
-    Act, Card, Category, Clock, Content, Device, Extent, Following, GrantStatus, Home, Inbox,
-    IndexEntry, MemoryStorage, NewRecord, NodeAddress, PublicKey, RecoveryWords, RevokeLevel,
-    RevokeTarget, Scope, ShareRequest, StorageError, Ticket, Vault, VaultError, VaultStorage,
-    decrypt_with_passphrase, encrypt_with_passphrase,
+    Act, BlockStore, CarStore, Card, Category, Clock, Content, Device, Extent, Following,
+    GrantStatus, Home, Inbox, IndexEntry, MemoryStorage, NewRecord, NodeAddress, PublicKey,
+    RecoveryWords, RevokeLevel, RevokeTarget, Scope, ShareRequest, StorageError, Ticket, Vault,
+    VaultError, VaultStorage, decrypt_with_passphrase, encrypt_with_passphrase,
 };
 use zeroize::Zeroizing;
 
@@ -30,7 +30,9 @@ const NOTE: &[u8] = b"Slept well.\n";
 
 /// A document too long for a pack.
 fn long() -> Vec<u8> {
-    (0..270_000_u32).map(|i| (i * i % 251) as u8).collect()
+    (0..270_000_u32)
+        .map(|i| (i.wrapping_mul(i) % 251) as u8)
+        .collect()
 }
 
 fn clock() -> Clock {
@@ -146,6 +148,7 @@ fn check_log(vault: &mut Vault, more: &[&str]) {
         "revoked",
         "rekeyed",
         "receipt",
+        "published",
     ];
     expected.extend(more);
     assert_eq!(names, expected);
@@ -181,7 +184,7 @@ fn the_patients_home_opens() {
     assert_eq!(grants[1].status, GrantStatus::Revoked);
     let receipt = &grants[1].receipts[0];
     assert_eq!(receipt.level, RevokeLevel::Rekey);
-    assert_eq!(receipt.could_have_opened, 5);
+    assert_eq!(receipt.could_have_opened, 4);
     assert_eq!(receipt.readers, grants[1].former);
 }
 
@@ -288,6 +291,19 @@ fn make_home(root: &Path, name: &str, words: &RecoveryWords) -> Arc<Home> {
     Arc::new(Home::create(root, build).unwrap().0)
 }
 
+/// Copies the blocks into a new store, so that the fixture stays small. The reader's store keeps
+/// the fillers of what was deleted.
+fn without_fillers(home: &Path) {
+    let (old, new) = (home.join("blocks"), home.join("blocks.new"));
+    let (from, to) = (CarStore::open(&old).unwrap(), CarStore::open(&new).unwrap());
+    for cid in from.list().unwrap() {
+        to.put(&[from.get(&cid).unwrap().unwrap()]).unwrap();
+    }
+    to.sync().unwrap();
+    std::fs::remove_dir_all(&old).unwrap();
+    std::fs::rename(&new, &old).unwrap();
+}
+
 /// Made the fixtures, once: `FIXTURES=<empty folder> cargo test -p vault-core --test fixtures_v1
 /// -- --ignored`. A later format gets a folder of its own; this one stays as it is.
 #[test]
@@ -321,7 +337,6 @@ fn write_fixtures() {
             new("hb.json", HEMOGLOBIN, None),
             new("glucose.json", GLUCOSE, None),
             new("note.txt", NOTE, None),
-            new("long.bin", &long(), None),
         ])
         .unwrap();
     let request = |reader: &str, scope: Scope| ShareRequest {
@@ -358,6 +373,9 @@ fn write_fixtures() {
     let target = RevokeTarget::Grant(studied.grant.id);
     vault.revoke(&target, RevokeLevel::Rekey).unwrap();
     vault.rekey(&studied.grant.id, &mut |_| {}).unwrap();
+    vault.add_all([new("long.bin", &long(), None)]).unwrap();
+    drop(vault);
+    without_fillers(patient_home.root());
 }
 
 #[test]
