@@ -262,3 +262,21 @@ fn a_reader_that_has_gone_is_no_error() {
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
     drop(w);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk() {
+    let w = World::of(&["a"]);
+    let file = w.file("x.txt", "hello");
+    w.ok("a", &["record", "add", &file]);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let ran = w.run_into("a", &["record", "list"], full);
+    insta::assert_snapshot!(ran.error(&w), @r"
+    exit 6
+    medvault: error: no space left on device
+    hint: free some space and run the command again; nothing was lost
+    ");
+}

@@ -65,6 +65,16 @@ impl World {
         Ran::new(output.unwrap())
     }
 
+    /// The same with standard output going to a file.
+    pub fn run_into(&self, who: &str, arguments: &[&str], file: std::fs::File) -> Ran {
+        let mut command = self.command(who, arguments);
+        command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(Stdio::piped());
+        Ran::new(command.spawn().unwrap().wait_with_output().unwrap())
+    }
+
     /// The same with something on standard input.
     pub fn pipe(&self, who: &str, arguments: &[&str], input: &[u8]) -> Ran {
         let mut command = self.command(who, arguments);

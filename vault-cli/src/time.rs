@@ -114,7 +114,7 @@ pub fn left(now: u64, end: u64) -> String {
         0 => "over".to_owned(),
         1..7200 => format!("{} min left", left.div_ceil(60)),
         7200..172_800 => format!("{} h left", left / 3600),
-        _ => format!("{} days left", left / 86_400),
+        _ => format!("{} days left", (left + 43_200) / 86_400),
     }
 }
 

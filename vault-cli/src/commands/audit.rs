@@ -125,7 +125,7 @@ fn verify(context: &Context) -> Result<Exit> {
         let count = report.size;
         context
             .out
-            .print(&format!("{holds}: {count} entries, root {}\n", report.root))?;
+            .print(&format!("{holds}: {count} entries\nroot {}\n", report.root))?;
     }
     Ok(Exit::Ok)
 }

@@ -114,9 +114,9 @@ fn report(context: &Context, checks: &[Check]) -> Result<()> {
             Verdict::Fail => BAD,
         };
         let verdict = paint(style, format!("{:<4}", word(check.verdict)));
-        text.push_str(&format!("{verdict}  {:<12}{}\n", check.name, check.what));
+        text.push_str(&format!("{verdict}  {:<13}{}\n", check.name, check.what));
         if let Some(hint) = check.hint {
-            text.push_str(&format!("      {:<12}hint: {hint}\n", ""));
+            text.push_str(&format!("      {:<13}hint: {hint}\n", ""));
         }
     }
     context.out.print(&text)
@@ -233,7 +233,7 @@ fn blocks(vault: &mut Vault, deep: bool) -> Check {
             show::count(report.unreadable.len() as u64, "record")
         ));
         for record in report.unreadable.iter().take(10) {
-            what.push_str(&format!("\n{:18}record {record}", ""));
+            what.push_str(&format!("\n{:19}record {record}", ""));
         }
     }
     let hint = if deep {

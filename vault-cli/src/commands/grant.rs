@@ -129,7 +129,7 @@ fn show(context: &Context, args: &Show) -> Result<Exit> {
     let terms = &grant.terms;
     let mut text = format!("{} {}\n\n", paint(BOLD, "grant"), grant.id);
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "  {name:<9}{value}");
+        let _ = writeln!(text, "  {name:<10}{value}");
     };
     line("status", status(&grant, now).to_owned());
     line("readers", people(&vault, &grant));

@@ -150,7 +150,8 @@ pub fn run(context: &Context, args: &Share) -> Result<Exit> {
         expires,
     };
     let shared = vault.share(request, &address)?;
-    report(context, args, &shared, &preview)?;
+    let grants = Ids::new(vault.grants()?.iter().map(|grant| grant.id));
+    report(context, args, &shared, &preview, &grants)?;
     Ok(Exit::Ok)
 }
 
@@ -262,7 +263,13 @@ fn dry_run(context: &Context, preview: &Preview, ids: &Ids, unverified: &[String
     out.print(&text)
 }
 
-fn report(context: &Context, args: &Share, shared: &Shared, preview: &Preview) -> Result<()> {
+fn report(
+    context: &Context,
+    args: &Share,
+    shared: &Shared,
+    preview: &Preview,
+    grants: &Ids,
+) -> Result<()> {
     let grant = &shared.grant;
     for (reader, ticket) in &shared.tickets {
         if let Some(path) = ticket_path(args, reader) {
@@ -301,9 +308,9 @@ fn report(context: &Context, args: &Share, shared: &Shared, preview: &Preview) -
             show::count(left, "record")
         ));
     }
+    let id = grants.short(grant.id);
     out.note(format!(
-        "Grant {}. To take it back: `medvault revoke {}`",
-        grant.id, grant.id
+        "Grant {id}. To take it back: `medvault revoke {id}`"
     ));
     let several = shared.tickets.len() > 1;
     for (reader, ticket) in &shared.tickets {
