@@ -78,7 +78,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn contacts(&mut self) -> Result<Vec<ContactInfo>, VaultError> {
-        self.state.contacts.load(&*self.storage.blocks())?;
+        self.load_contacts()?;
         self.state
             .contacts
             .items()
@@ -86,12 +86,16 @@ impl Vault {
             .collect()
     }
 
+    fn load_contacts(&mut self) -> Result<(), VaultError> {
+        self.reading(|vault| Ok(vault.state.contacts.load(&*vault.storage.blocks())?))
+    }
+
     /// One contact, by name or id.
     ///
     /// # Errors
     /// [`VaultError::NoContact`].
     pub fn contact(&mut self, wanted: &str) -> Result<ContactInfo, VaultError> {
-        self.state.contacts.load(&*self.storage.blocks())?;
+        self.load_contacts()?;
         let found = find(self.state.contacts.items(), wanted);
         ContactInfo::from_record(&found.ok_or_else(|| VaultError::NoContact(wanted.to_owned()))?)
     }

@@ -8,6 +8,7 @@
 mod add;
 mod contacts;
 mod error;
+mod reading;
 mod receipt;
 mod recover;
 mod rekey;
@@ -119,8 +120,24 @@ impl Vault {
         device: Arc<Device>,
         clock: Clock,
     ) -> Result<Self, VaultError> {
-        let bytes = storage.head()?.ok_or(StorageError::NoVault)?;
-        let head = Head::from_bytes(&bytes)?;
+        loop {
+            let bytes = storage.head()?.ok_or(StorageError::NoVault)?;
+            match Self::open_head(storage.clone(), device.clone(), clock.clone(), &bytes) {
+                // another process has replaced the head in between, and deleted old blocks
+                Err(error)
+                    if error.is_missing_block() && storage.head()?.as_ref() != Some(&bytes) => {}
+                done => return done,
+            }
+        }
+    }
+
+    fn open_head(
+        storage: Arc<dyn VaultStorage>,
+        device: Arc<Device>,
+        clock: Clock,
+        bytes: &[u8],
+    ) -> Result<Self, VaultError> {
+        let head = Head::from_bytes(bytes)?;
         if head.vault() != device.vault() {
             return Err(VaultError::OtherVault);
         }
@@ -234,7 +251,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn records(&mut self) -> Result<Vec<IndexEntry>, VaultError> {
-        self.state.records.load(&*self.storage.blocks())?;
+        self.load_records()?;
         Ok(newest(self.state.records.items()))
     }
 
@@ -243,7 +260,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError::NoRecord`].
     pub fn versions(&mut self, record: &RecordId) -> Result<Vec<IndexEntry>, VaultError> {
-        self.state.records.load(&*self.storage.blocks())?;
+        self.load_records()?;
         let found: Vec<_> = self
             .state
             .records
@@ -256,6 +273,10 @@ impl Vault {
         } else {
             Ok(found)
         }
+    }
+
+    fn load_records(&mut self) -> Result<(), VaultError> {
+        self.reading(|vault| Ok(vault.state.records.load(&*vault.storage.blocks())?))
     }
 
     /// Opens a version's content.

@@ -44,7 +44,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn pending_rekeys(&mut self) -> Result<Vec<GrantId>, VaultError> {
-        self.state.grants.load(&*self.storage.blocks())?;
+        self.reading(|vault| Ok(vault.state.grants.load(&*vault.storage.blocks())?))?;
         Ok(self
             .state
             .grants

@@ -160,8 +160,11 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn grants(&mut self) -> Result<Vec<GrantInfo>, VaultError> {
-        self.contacts()?;
-        self.state.grants.load(&*self.storage.blocks())?;
+        self.reading(|vault| {
+            let blocks = vault.storage.blocks();
+            vault.state.contacts.load(&*blocks)?;
+            Ok(vault.state.grants.load(&*blocks)?)
+        })?;
         self.state
             .grants
             .items()
@@ -174,15 +177,17 @@ impl Vault {
     /// # Errors
     /// [`VaultError::NoGrant`].
     pub fn grant_entries(&mut self, grant: &GrantId) -> Result<Vec<IndexEntry>, VaultError> {
-        let record = self.grant_record(grant)?;
-        let mut pages: PageList<IndexEntry> =
-            PageList::stored(&self.id(), &grant_list(grant), record.pages);
-        pages.load(&*self.storage.blocks())?;
-        Ok(pages.items().cloned().collect())
+        self.reading(|vault| {
+            let record = vault.grant_record(grant)?;
+            let mut pages: PageList<IndexEntry> =
+                PageList::stored(&vault.id(), &grant_list(grant), record.pages);
+            pages.load(&*vault.storage.blocks())?;
+            Ok(pages.items().cloned().collect())
+        })
     }
 
     pub(super) fn grant_record(&mut self, grant: &GrantId) -> Result<GrantRecord, VaultError> {
-        self.state.grants.load(&*self.storage.blocks())?;
+        self.reading(|vault| Ok(vault.state.grants.load(&*vault.storage.blocks())?))?;
         let found = self.state.grants.items().find(|g| g.id == *grant).cloned();
         found.ok_or(VaultError::NoGrant(*grant))
     }

@@ -48,7 +48,7 @@ impl Vault {
     /// # Errors
     /// [`VaultError`].
     pub fn audit_log(&mut self) -> Result<Vec<AuditEntry>, VaultError> {
-        self.state.audit.load(&*self.storage.blocks())?;
+        self.reading(|vault| Ok(vault.state.audit.load(&*vault.storage.blocks())?))?;
         self.state
             .audit
             .items()
