@@ -20,6 +20,9 @@ pub const MAX_HEAD_LEN: usize = 256 * 1024;
 /// Most blocks of the directory and of the log's hashes together.
 const MAX_LISTED: usize = 4096;
 
+/// Most blocks of the directory: 32,768 rows.
+const MAX_DIRECTORY: usize = 64;
+
 /// Largest sequence number and time that a head may carry.
 const MAX_NUMBER: u64 = 1 << 53;
 
@@ -137,7 +140,8 @@ impl Head {
         let pins = pins::read_link(&wire.pins)?;
         let lists = body.directory.len() + body.log.iter().map(Vec::len).sum::<usize>();
         let numbers = [body.seq, body.time, body.valid_until];
-        if lists > MAX_LISTED || body.log.len() > 8 || numbers.iter().any(|n| *n > MAX_NUMBER) {
+        if lists > MAX_LISTED
+            || body.directory.len() > MAX_DIRECTORY || body.log.len() > 8 || numbers.iter().any(|n| *n > MAX_NUMBER) {
             return Err(DecodeError::Malformed.into());
         }
         if body.v != 1 || pins != Cid::new(Codec::DagCbor, body.pins) {

@@ -8,6 +8,7 @@ use crate::codec::{self, DecodeError};
 use crate::envelope::RecipientKey;
 use crate::ids::VaultId;
 use crate::keys::{Namespace, PublicKey, SignatureError, Signed, SigningKey, fingerprint_words};
+use crate::record::clean;
 
 /// Longest accepted text form of a card, in bytes.
 pub const MAX_CARD_LEN: usize = 32 * 1024;
@@ -15,8 +16,8 @@ pub const MAX_CARD_LEN: usize = 32 * 1024;
 /// Text before the base64url part of a card.
 const PREFIX: &str = "medvault-card:";
 
-/// Longest accepted name, in bytes.
-const MAX_NAME_LEN: usize = 100;
+/// Longest accepted name, in characters.
+pub(crate) const MAX_NAME_CHARS: usize = 100;
 
 /// Why a text is not a contact card.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +34,7 @@ pub enum CardError {
     /// The list of signing keys inside is not valid.
     #[error("contact card: {0}")]
     Signers(#[from] SignersError),
-    /// The name is empty, too long or has control characters.
+    /// The name is empty, too long, or holds spaces or characters that do not show.
     #[error("contact card: unusable name")]
     Name,
 }
@@ -108,8 +109,7 @@ impl Card {
             return Err(DecodeError::Malformed.into());
         }
         let name = wire.name;
-        if name.trim().is_empty() || name.len() > MAX_NAME_LEN || name.chars().any(char::is_control)
-        {
+        if name.is_empty() || clean(&name, MAX_NAME_CHARS) != name {
             return Err(CardError::Name);
         }
         Ok(Self {

@@ -421,9 +421,10 @@ impl Proof {
     fn replay(&self, at: usize, catalogue: &[IndexEntry], every_key: bool) -> BTreeSet<VersionId> {
         let memory = &self.sides[at].memory;
         let vault = self.patient.vault.id();
+        let signers = self.patient.vault.head().signers().clone();
         let blocks = self.patient.storage.blocks();
         let opens = |entry: &IndexEntry| {
-            OpenRecord::open(&vault, entry, blocks.clone())
+            OpenRecord::open(&signers, entry, blocks.clone())
                 .is_ok_and(|record| record.copy_to(&mut std::io::sink()).is_ok())
         };
         let mut open: BTreeSet<VersionId> = (memory.entries.iter())

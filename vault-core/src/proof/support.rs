@@ -35,7 +35,7 @@ impl Reader {
         let Some((_, text)) = shared.tickets.iter().find(|(name, _)| *name == self.name) else {
             return;
         };
-        let ticket = Ticket::open(text, self.world.vault.device().identity(), now).unwrap();
+        let ticket = Ticket::open(text, self.world.vault.device(), now).unwrap();
         self.relation = Some(ticket.relation.clone());
         match &mut self.following {
             Some(following) => following.accept_again(&ticket),
