@@ -141,7 +141,10 @@ impl Head {
         let lists = body.directory.len() + body.log.iter().map(Vec::len).sum::<usize>();
         let numbers = [body.seq, body.time, body.valid_until];
         if lists > MAX_LISTED
-            || body.directory.len() > MAX_DIRECTORY || body.log.len() > 8 || numbers.iter().any(|n| *n > MAX_NUMBER) {
+            || body.directory.len() > MAX_DIRECTORY
+            || body.log.len() > 8
+            || numbers.iter().any(|n| *n > MAX_NUMBER)
+        {
             return Err(DecodeError::Malformed.into());
         }
         if body.v != 1 || pins != Cid::new(Codec::DagCbor, body.pins) {

@@ -420,7 +420,6 @@ impl Proof {
     /// where they stood, and old keys at the places where the bodies lie now.
     fn replay(&self, at: usize, catalogue: &[IndexEntry], every_key: bool) -> BTreeSet<VersionId> {
         let memory = &self.sides[at].memory;
-        let vault = self.patient.vault.id();
         let signers = self.patient.vault.head().signers().clone();
         let blocks = self.patient.storage.blocks();
         let opens = |entry: &IndexEntry| {
