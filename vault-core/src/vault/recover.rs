@@ -9,7 +9,7 @@ use super::storage::{StorageError, VaultStorage};
 use super::transaction::Transaction;
 use super::{Clock, Vault, VaultError, fetch_one, load_state, zero_cover_context};
 use crate::audit::Act;
-use crate::block::{Block, Cid, Codec, Digest};
+use crate::block::{Cid, Codec, Digest};
 use crate::envelope::{ENVELOPE_LEN, IdentityKey};
 use crate::grant::{GrantKeyError, ZERO, open_grant_key, seal_grant_key};
 use crate::head::{Head, HeadBody, ZeroPointer, log_origin};
@@ -18,6 +18,7 @@ use crate::index::{open_object, seal_object};
 use crate::keys::{RecoveryWords, SecretKey};
 use crate::log::{Checkpoint, EMPTY_ROOT};
 use crate::pins;
+use crate::store::BlockStore;
 
 const NOTHING: Digest = Digest::from_bytes([0; 32]);
 
@@ -119,22 +120,32 @@ pub(super) fn find_zero_key(
     Err(last.into())
 }
 
-/// The newest head of `vault` among blocks; each candidate is verified.
+/// The newest head of `vault` among the store's blocks whose own blocks are all there; the newest
+/// of all when none is whole. A kill can leave a head whose blocks never became durable.
 fn newest_head(
-    blocks: impl Iterator<Item = Result<Block, VaultError>>,
+    store: &dyn BlockStore,
     vault: &crate::ids::VaultId,
 ) -> Result<Option<Head>, VaultError> {
-    let mut best: Option<Head> = None;
-    for block in blocks {
-        let Ok(head) = Head::for_vault(block?.data(), vault) else {
-            continue;
-        };
-        let rank = |head: &Head| (head.signers().serial(), head.seq(), head.checkpoint().size);
-        if best.as_ref().is_none_or(|best| rank(&head) > rank(best)) {
-            best = Some(head);
+    let mut heads = Vec::new();
+    for cid in store.list()? {
+        if cid.codec() == Codec::DagCbor
+            && let Some(block) = store.get(&cid)?
+            && let Ok(head) = Head::for_vault(block.data(), vault)
+        {
+            heads.push(head);
         }
     }
-    Ok(best)
+    heads.sort_by_key(|head| {
+        let newest_first = (head.signers().serial(), head.seq(), head.checkpoint().size);
+        std::cmp::Reverse(newest_first)
+    });
+    let whole = heads.iter().position(|head| is_whole(store, head));
+    Ok(heads.into_iter().nth(whole.unwrap_or(0)))
+}
+
+fn is_whole(store: &dyn BlockStore, head: &Head) -> bool {
+    let has = |digest: &Digest| store.has(&Cid::raw(*digest)).unwrap_or(false);
+    pins::read(store, &head.pins()).is_ok_and(|pins| pins.live.iter().all(has))
 }
 
 impl Vault {
@@ -155,14 +166,7 @@ impl Vault {
         let owner = words.owner_secrets();
         let vault_id = crate::identity::vault_id(&owner.signing.public());
         let store = storage.blocks();
-        let heads = store
-            .list()?
-            .into_iter()
-            .filter(|cid| cid.codec() == Codec::DagCbor);
-        let blocks = heads
-            .filter_map(|cid| store.get(&cid).transpose())
-            .map(|b| b.map_err(Into::into));
-        let head = newest_head(blocks, &vault_id)?.ok_or(VaultError::NothingToRecover)?;
+        let head = newest_head(&*store, &vault_id)?.ok_or(VaultError::NothingToRecover)?;
 
         let zero = &head.body.zero;
         let cover = fetch_one(&*store, Cid::raw(zero.envelopes))?;
