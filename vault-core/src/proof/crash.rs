@@ -11,12 +11,12 @@ use crate::vault::tests::{World, clock, node, record, world};
 use crate::vault::{GrantStatus, MemoryStorage, RevokeTarget, Vault, VaultError, VaultStorage};
 use crate::{Block, Category, Device, FollowError, Following, RevokeLevel};
 
-/// What the disk may have made of unsynced blocks. Without any, all is as if they were lost; and
-/// lost as a whole they are the same at every operation.
+/// What the disk may have made of unsynced blocks. With all of them lost it is as before the act,
+/// at every operation, or the sync has been.
 fn outcomes(fault: Fault, unsynced: usize) -> &'static [Unsynced] {
     match (fault, unsynced) {
         (_, 0) => &[Unsynced::Lost],
-        (Fault::DiesWithin, _) => &[Unsynced::EveryOther, Unsynced::Lost],
+        (Fault::DiesWithin, _) => &[Unsynced::EveryOther, Unsynced::LinksOnly],
         _ => &[Unsynced::Kept],
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::support::storage_of;
 use crate::store::{BlockStore, StoreError};
 use crate::vault::{MemoryStorage, StorageError, VaultStorage, WriteGuard};
-use crate::{Block, Cid};
+use crate::{Block, Cid, Codec};
 
 /// How the chosen operation fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,6 +26,8 @@ pub(super) enum Unsynced {
     Lost,
     Kept,
     EveryOther,
+    /// Heads and pin sets are kept, and none of the blocks that they name.
+    LinksOnly,
 }
 
 struct Disk {
@@ -179,16 +181,17 @@ impl FaultyStorage {
     /// What the next process finds.
     pub(super) fn remains(&self, unsynced: Unsynced) -> Arc<MemoryStorage> {
         let disk = self.disk.lock().unwrap();
-        let kept = |at: &usize| match unsynced {
+        let kept = |at: usize, block: &Block| match unsynced {
             Unsynced::Lost => false,
             Unsynced::Kept => true,
             Unsynced::EveryOther => at.is_multiple_of(2),
+            Unsynced::LinksOnly => block.cid().codec() == Codec::DagCbor,
         };
         let late = disk
             .unsynced
             .values()
             .enumerate()
-            .filter(|(at, _)| kept(at));
+            .filter(|(at, block)| kept(*at, block));
         let blocks: Vec<Block> = (disk.durable.values())
             .chain(late.map(|(_, block)| block))
             .cloned()

@@ -299,18 +299,21 @@ impl Proof {
             .copied()
             .collect();
         self.model.settle(time);
-        let grant = self
-            .model
-            .grants
-            .iter_mut()
-            .find(|grant| grant.id == id)
-            .unwrap();
-        let due = grant.due.as_mut().unwrap();
+        let at = (self.model.grants.iter().position(|grant| grant.id == id)).unwrap();
+        let due = self.model.grants[at].due.as_ref().unwrap();
         assert!(resealed.is_subset(due), "only what is owed is sealed again");
-        due.retain(|version| !resealed.contains(version));
+        // whoever sealed it again: nobody else owes it any more
+        for due in self.model.grants.iter_mut().filter_map(|g| g.due.as_mut()) {
+            due.retain(|version| !resealed.contains(version));
+        }
+        let grant = &mut self.model.grants[at];
         if done {
-            assert_eq!(*due, BTreeSet::new(), "a receipt while something is owed");
-            grant.due = None;
+            let left = grant.due.take();
+            assert_eq!(
+                left,
+                Some(BTreeSet::new()),
+                "a receipt while something is owed"
+            );
             grant.closed = grant.ended;
             for (version, key) in self.owed.remove(&id).unwrap() {
                 assert!(after.get(&version) != Some(&key), "a version kept its key");
