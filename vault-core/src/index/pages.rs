@@ -86,12 +86,16 @@ struct Page<T> {
 }
 
 impl<T: Item> Page<T> {
+    /// Notes that the items changed. Their weight is the caller's to mend.
     fn changed(&mut self) {
         self.replaces = self
             .stored
             .take()
             .map(|stored| stored.block)
             .or(self.replaces);
+    }
+
+    fn weigh(&mut self) {
         self.weight = self.items.iter().flatten().map(T::weight).sum();
     }
 }
@@ -181,6 +185,7 @@ impl<T: Item> PageList<T> {
                 .fold(false, |any, item| change(item) | any);
             if changed {
                 page.changed();
+                page.weigh();
             }
         }
     }
@@ -195,6 +200,7 @@ impl<T: Item> PageList<T> {
             items.retain(&mut keep);
             if items.len() != before {
                 page.changed();
+                page.weigh();
             }
         }
     }
@@ -208,6 +214,7 @@ impl<T: Item> PageList<T> {
         match self.pages.last_mut() {
             Some(page) if page.weight + weight <= PAGE_TARGET => {
                 page.items.get_or_insert_default().push(item);
+                page.weight += weight;
                 page.changed();
             }
             _ => self.pages.push(Page {
@@ -257,8 +264,8 @@ impl<T: Item> PageList<T> {
                     items: Some(half),
                     weight: 0,
                 };
-                rest.changed();
-                page.changed();
+                rest.weigh();
+                page.weigh();
                 waiting.push(rest);
                 waiting.push(page);
             } else {

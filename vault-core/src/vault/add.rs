@@ -1,6 +1,6 @@
 //! Adding records and versions.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 
 use hmac::{Hmac, Mac};
@@ -79,6 +79,7 @@ impl AddReport {
 pub struct Adder<'t, 'v> {
     tx: &'t mut Transaction<'v>,
     known: HashMap<ContentName, RecordId>,
+    lengths: HashSet<u64>,
     name_key: SecretKey,
     report: AddReport,
     versions: Sha256,
@@ -131,13 +132,10 @@ impl<'t, 'v> Adder<'t, 'v> {
     fn new(tx: &'t mut Transaction<'v>) -> Result<Self, VaultError> {
         let store = tx.store.clone();
         tx.vault.state.records.load(&*store)?;
-        let known = tx
-            .vault
-            .state
-            .records
-            .items()
-            .filter_map(|e| Some((e.name?, e.record)))
-            .collect();
+        let records = || tx.vault.state.records.items();
+        let known = records().filter_map(|e| Some((e.name?, e.record)));
+        let known = known.collect();
+        let lengths = records().map(|e| e.len).collect();
         let name_key = derive(
             tx.vault.state.secrets.names.expose(),
             KeyPurpose::ContentName,
@@ -145,6 +143,7 @@ impl<'t, 'v> Adder<'t, 'v> {
         Ok(Self {
             tx,
             known,
+            lengths,
             name_key,
             report: AddReport::default(),
             versions: Sha256::new(),
@@ -186,12 +185,7 @@ impl<'t, 'v> Adder<'t, 'v> {
 
     /// Whether any record has a content of exactly `len` bytes; only then it can be known.
     pub fn has_length(&self, len: u64) -> bool {
-        self.tx
-            .vault
-            .state
-            .records
-            .items()
-            .any(|entry| entry.len == len)
+        self.lengths.contains(&len)
     }
 
     /// Adds one record, unless its content is there already.
@@ -283,6 +277,7 @@ impl<'t, 'v> Adder<'t, 'v> {
     fn note(&mut self, entry: &IndexEntry, digest: &Digest, replaces: Option<RecordId>) -> Added {
         let name = self.name(digest);
         self.known.insert(name, entry.record);
+        self.lengths.insert(entry.len);
         self.tx.name_last(name);
         self.versions.update(entry.version.as_bytes());
         match replaces {
