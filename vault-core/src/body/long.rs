@@ -100,8 +100,9 @@ pub(crate) fn seal_long(
 ) -> Result<(SignedHeader, Location), BodyError> {
     let key = StreamKey::create(cek.expose(), &context.bytes("body"));
     let offset = draft.content_offset();
-    let done = pipeline::run(&key, offset, content, sink)?;
-    let header = draft.finish(done.content_len, Digest::from_bytes(done.digest));
+    let done = pipeline::run(&key, offset, content, Some(Sha256::new()), sink)?;
+    let digest = done.digest.ok_or(BodyError::Malformed)?;
+    let header = draft.finish(done.content_len, digest);
     let mut first = done.first_plain.clone();
     first[..8].copy_from_slice(&header.lengths(offset));
     first[8..8 + header.bytes.len()].copy_from_slice(&header.bytes);
@@ -255,14 +256,33 @@ impl<'a> Tree<'a> {
         at: u64,
         len: usize,
     ) -> Result<Zeroizing<Vec<u8>>, BodyError> {
+        let mut plain = Zeroizing::new(Vec::new());
+        self.read_level_into(level, at, len, &mut plain)?;
+        Ok(plain)
+    }
+
+    /// The same into a buffer that is used again and again, since wiping one is slow. What was in
+    /// it before is gone.
+    fn read_level_into(
+        &self,
+        level: usize,
+        at: u64,
+        len: usize,
+        plain: &mut Zeroizing<Vec<u8>>,
+    ) -> Result<(), BodyError> {
         let state = self.levels.get(level).ok_or(BodyError::Malformed)?;
         let end = at
             .checked_add(len as u64)
             .filter(|end| *end <= state.len)
             .ok_or(BodyError::Malformed)?;
-        let mut plain = Zeroizing::new(Vec::with_capacity(len + 2 * CHUNK_LEN));
+        let room = len + 2 * SEALED_CHUNK_LEN;
+        if plain.capacity() < room {
+            // growing in place would leave a copy behind
+            *plain = Zeroizing::new(Vec::with_capacity(room));
+        }
+        plain.clear();
         if len == 0 {
-            return Ok(plain);
+            return Ok(());
         }
         let (first, last) = (at / CHUNK_LEN as u64, (end - 1) / CHUNK_LEN as u64);
         let (from, to) = ((first + 1) / SLOTS as u64, (last + 1) / SLOTS as u64 + 1);
@@ -278,13 +298,15 @@ impl<'a> Tree<'a> {
                 .data()
                 .get(start..start + chunk_len + 16)
                 .ok_or(BodyError::Malformed)?;
-            let mut sealed = sealed.to_vec();
-            plain.extend_from_slice(state.key.open_chunk(chunk, &mut sealed)?);
+            let opened_at = plain.len();
+            plain.extend_from_slice(sealed);
+            let opened = state.key.open_chunk(chunk, &mut plain[opened_at..])?.len();
+            plain.truncate(opened_at + opened);
         }
         let skip = (at - first * CHUNK_LEN as u64) as usize;
         plain.drain(..skip);
         plain.truncate(len);
-        Ok(plain)
+        Ok(())
     }
 
     fn data(&self) -> usize {
@@ -362,10 +384,14 @@ impl<'a> LongReader<'a> {
         // windows end where a block ends, so that no block is fetched twice
         const WINDOW: u64 = (4 * SLOTS * CHUNK_LEN) as u64;
         let mut digest = Sha256::new();
+        let mut part = Zeroizing::new(Vec::new());
         let mut at = 0;
         while at < self.header.header.len {
-            let slot_at = self.content_offset + at + CHUNK_LEN as u64;
-            let part = self.read(at, (WINDOW - slot_at % WINDOW) as usize)?;
+            let place = self.content_offset + at;
+            let window = WINDOW - (place + CHUNK_LEN as u64) % WINDOW;
+            let len = window.min(self.header.header.len - at) as usize;
+            self.tree
+                .read_level_into(self.tree.data(), place, len, &mut part)?;
             digest.update(&*part);
             out.write_all(&part)?;
             at += part.len() as u64;
@@ -401,9 +427,8 @@ impl Read for Plaintext<'_, '_> {
             let to_block_end = (SLOTS * CHUNK_LEN) as u64
                 - (self.at + CHUNK_LEN as u64) % (SLOTS * CHUNK_LEN) as u64;
             let len = left.min(to_block_end) as usize;
-            self.buffer = self
-                .tree
-                .read_level(self.tree.data(), self.at, len)
+            self.tree
+                .read_level_into(self.tree.data(), self.at, len, &mut self.buffer)
                 .map_err(std::io::Error::other)?;
             self.at += len as u64;
             self.used = 0;
@@ -433,7 +458,7 @@ pub(crate) fn reseal_long(
         buffer: Zeroizing::new(Vec::new()),
         used: 0,
     };
-    let done = pipeline::run(&key, 0, &mut plain, sink)?;
+    let done = pipeline::run(&key, 0, &mut plain, None, sink)?;
     // Padmé lengths stay as they are when padded again
     if done.plain_len != tree.levels[tree.data()].len {
         return Err(BodyError::Malformed);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -28,7 +28,8 @@ pub(super) struct Done {
     /// Every block but the first, in order.
     pub(super) blocks: Vec<Digest>,
     pub(super) content_len: u64,
-    pub(super) digest: [u8; 32],
+    /// Of the content, if it was asked for.
+    pub(super) digest: Option<Digest>,
     pub(super) plain_len: u64,
 }
 
@@ -39,18 +40,25 @@ struct Job {
     last: bool,
 }
 
+/// Buffers of plaintext that were sealed and can be filled again. Wiping one costs about as much
+/// as hashing it, so they are wiped once, at the end.
+type Spare = Zeroizing<Vec<u8>>;
+
 /// What the reading thread knows at the end.
 struct Front {
     first: Zeroizing<Vec<u8>>,
     content_len: u64,
-    digest: [u8; 32],
+    digest: Option<Digest>,
     plain_len: u64,
 }
 
+/// Seals `content`, with room for `offset` bytes before it. `digest` takes the content's hash
+/// when it is there.
 pub(super) fn run(
     key: &StreamKey,
     offset: usize,
     content: &mut (dyn Read + Send),
+    digest: Option<Sha256>,
     sink: &mut dyn BlockSink,
 ) -> Result<Done, BodyError> {
     let workers = std::thread::available_parallelism()
@@ -58,19 +66,20 @@ pub(super) fn run(
         .clamp(2, 8);
     let (jobs_in, jobs_out) = sync_channel::<Job>(workers);
     let (done_in, done_out) = sync_channel::<(u64, Result<Block, BodyError>)>(workers);
+    let (spare_in, spare_out) = channel::<Spare>();
     let jobs_out = Mutex::new(jobs_out);
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let reader = scope.spawn({
             let stop = &stop;
-            move || read_jobs(offset, content, &jobs_in, stop)
+            move || read_jobs(offset, content, digest, (&jobs_in, &spare_out), stop)
         });
         for _ in 0..workers {
-            let done_in = done_in.clone();
+            let (done_in, spare_in) = (done_in.clone(), spare_in.clone());
             let jobs_out = &jobs_out;
-            scope.spawn(move || work(key, jobs_out, &done_in));
+            scope.spawn(move || work(key, jobs_out, &done_in, &spare_in));
         }
-        drop(done_in);
+        drop((done_in, spare_in));
         let blocks = collect(&done_out, sink);
         // lets the threads end when the sink failed: the reader stops, the workers' sends fail
         stop.store(blocks.is_err(), Ordering::Relaxed);
@@ -94,10 +103,10 @@ pub(super) fn run(
 fn read_jobs(
     offset: usize,
     content: &mut dyn Read,
-    jobs: &SyncSender<Job>,
+    mut digest: Option<Sha256>,
+    (jobs, spare): (&SyncSender<Job>, &Receiver<Spare>),
     stop: &AtomicBool,
 ) -> Result<Front, BodyError> {
-    let mut digest = Sha256::new();
     let mut first = Zeroizing::new(vec![0; FIRST_LEN]);
     let mut got = fill(content, &mut first[offset..], &mut digest)?;
     let mut content_len = got as u64;
@@ -108,9 +117,12 @@ fn read_jobs(
             got = fill(content, &mut plain, &mut digest)?;
             content_len += got as u64;
             if got < FULL_LEN {
+                plain[got..].fill(0);
                 break;
             }
-            let full = std::mem::replace(&mut plain, Zeroizing::new(vec![0; FULL_LEN]));
+            let next = spare.try_recv();
+            let next = next.unwrap_or_else(|_| Zeroizing::new(vec![0; FULL_LEN]));
+            let full = std::mem::replace(&mut plain, next);
             if stop.load(Ordering::Relaxed)
                 || jobs
                     .send(Job {
@@ -133,7 +145,7 @@ fn read_jobs(
     Ok(Front {
         first,
         content_len,
-        digest: digest.finalize().into(),
+        digest: digest.map(|digest| Digest::from_bytes(digest.finalize().into())),
         plain_len,
     })
 }
@@ -167,7 +179,7 @@ fn send_tail(
 fn fill(
     content: &mut dyn Read,
     buffer: &mut [u8],
-    digest: &mut Sha256,
+    digest: &mut Option<Sha256>,
 ) -> Result<usize, BodyError> {
     let mut got = 0;
     while got < buffer.len() {
@@ -178,7 +190,9 @@ fn fill(
             Err(e) => return Err(e.into()),
         }
     }
-    digest.update(&buffer[..got]);
+    if let Some(digest) = digest {
+        digest.update(&buffer[..got]);
+    }
     Ok(got)
 }
 
@@ -186,6 +200,7 @@ fn work(
     key: &StreamKey,
     jobs: &Mutex<Receiver<Job>>,
     done: &SyncSender<(u64, Result<Block, BodyError>)>,
+    spare: &Sender<Spare>,
 ) {
     loop {
         let job = match jobs.lock() {
@@ -199,6 +214,10 @@ fn work(
             &job.plain,
             job.last,
         ));
+        if !job.last {
+            // a failed send means that the reader has all it needs
+            let _ = spare.send(job.plain);
+        }
         if done.send((job.number, block)).is_err() {
             // the sink gave up: swallow what is left, so that the reader can end
             if let Ok(jobs) = jobs.lock() {
