@@ -27,6 +27,10 @@ const MAX_HEAD: usize = 3 + Cid::LEN;
 #[cfg(unix)]
 const WRITE_LEN: usize = (1 << 20) + (64 << 10);
 
+/// Shorter sections are overwritten with zeros: giving back their room costs 0.5 ms and more with
+/// ext4, each time. Compaction gives it back later.
+const PUNCH_LEN: u32 = 128 << 10;
+
 /// A section as its head tells it; the data is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Section {
@@ -175,7 +179,7 @@ impl Fillers {
 
 /// Turns a section's data into zeros and gives the room back where the system can.
 pub(super) fn erase(file: &File, section: &Section) -> io::Result<()> {
-    if section.len == 0 || punch(file, section)? {
+    if section.len == 0 || (section.len >= PUNCH_LEN && punch(file, section)?) {
         return Ok(());
     }
     write_at(file, &vec![0; section.len as usize], section.offset)
