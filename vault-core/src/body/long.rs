@@ -24,10 +24,14 @@ use crate::store::BlockSource;
 
 mod pipeline;
 
-use pipeline::Done;
-
 /// Most blocks that an index entry names itself.
 pub(crate) const TOP_MAX: usize = 4;
+
+/// Plaintext in a full block.
+const FULL_LEN: usize = SLOTS * CHUNK_LEN;
+
+/// Plaintext in the first block, whose first slot holds the stream's header.
+const FIRST_LEN: usize = (SLOTS - 1) * CHUNK_LEN;
 
 /// Most levels of block map: enough for 16 PiB.
 const MAX_DEPTH: u8 = 3;
@@ -100,44 +104,38 @@ pub(crate) fn seal_long(
 ) -> Result<(SignedHeader, Location), BodyError> {
     let key = StreamKey::create(cek.expose(), &context.bytes("body"));
     let offset = draft.content_offset();
-    let done = pipeline::run(&key, offset, content, Some(Sha256::new()), sink)?;
-    let digest = done.digest.ok_or(BodyError::Malformed)?;
-    let header = draft.finish(done.content_len, digest);
-    let mut first = done.first_plain.clone();
+    let done = pipeline::run(&key, offset, content, sink)?;
+    let header = draft.finish(done.content_len, done.digest);
+    let mut first = done.first_plain;
     first[..8].copy_from_slice(&header.lengths(offset));
     first[8..8 + header.bytes.len()].copy_from_slice(&header.bytes);
-    let done = Done {
-        first_plain: first,
-        ..done
-    };
-    let location = finish_long(context, cek, &key, done, sink)?;
+    let location = finish_long(
+        context,
+        (cek, &key),
+        &first,
+        done.blocks,
+        done.plain_len,
+        sink,
+    )?;
     Ok((header, location))
 }
 
 /// Seals the first block, which had to wait for the header, and the maps.
 fn finish_long(
     context: BodyContext<'_>,
-    cek: &SecretKey,
-    key: &StreamKey,
-    done: Done,
+    (cek, key): (&SecretKey, &StreamKey),
+    first: &[u8],
+    rest: Vec<Digest>,
+    len: u64,
     sink: &mut dyn BlockSink,
 ) -> Result<Location, BodyError> {
-    let block = raw_block(seal_block(
-        key,
-        0,
-        &done.first_plain,
-        done.blocks.is_empty(),
-    ))?;
-    let mut blocks = Vec::with_capacity(done.blocks.len() + 1);
+    let block = raw_block(seal_block(key, 0, first, rest.is_empty()))?;
+    let mut blocks = Vec::with_capacity(rest.len() + 1);
     blocks.push(block.cid().digest());
-    blocks.extend(done.blocks);
+    blocks.extend(rest);
     sink.put(block)?;
     let (depth, top) = seal_maps(context, cek, blocks, sink)?;
-    Ok(Location::Long {
-        len: done.plain_len,
-        depth,
-        top,
-    })
+    Ok(Location::Long { len, depth, top })
 }
 
 /// Moves the list of blocks into sealed maps until few enough remain.
@@ -275,6 +273,25 @@ impl<'a> Tree<'a> {
             .checked_add(len as u64)
             .filter(|end| *end <= state.len)
             .ok_or(BodyError::Malformed)?;
+        let (first, last) = (at / CHUNK_LEN as u64, (end.max(1) - 1) / CHUNK_LEN as u64);
+        let (from, to) = ((first + 1) / SLOTS as u64, (last + 1) / SLOTS as u64 + 1);
+        let blocks = match len {
+            0 => Vec::new(),
+            _ => self.block_digests(level, from, to)?,
+        };
+        self.read_blocks(level, at, len, &blocks, plain)
+    }
+
+    /// Plaintext bytes `at..at + len`, which lie in `blocks`.
+    fn read_blocks(
+        &self,
+        level: usize,
+        at: u64,
+        len: usize,
+        blocks: &[Digest],
+        plain: &mut Zeroizing<Vec<u8>>,
+    ) -> Result<(), BodyError> {
+        let state = self.levels.get(level).ok_or(BodyError::Malformed)?;
         let room = len + 2 * SEALED_CHUNK_LEN;
         if plain.capacity() < room {
             // growing in place would leave a copy behind
@@ -284,9 +301,12 @@ impl<'a> Tree<'a> {
         if len == 0 {
             return Ok(());
         }
-        let (first, last) = (at / CHUNK_LEN as u64, (end - 1) / CHUNK_LEN as u64);
-        let (from, to) = ((first + 1) / SLOTS as u64, (last + 1) / SLOTS as u64 + 1);
-        let blocks = self.load(&self.block_digests(level, from, to)?)?;
+        let blocks = self.load(blocks)?;
+        let (first, last) = (
+            at / CHUNK_LEN as u64,
+            (at + len as u64 - 1) / CHUNK_LEN as u64,
+        );
+        let from = (first + 1) / SLOTS as u64;
         for chunk in first..=last {
             let slot = chunk + 1;
             let block = blocks
@@ -412,35 +432,7 @@ impl<'a> LongReader<'a> {
     }
 }
 
-/// The whole plaintext of a long body, padding included, read as a stream.
-struct Plaintext<'t, 'a> {
-    tree: &'t Tree<'a>,
-    at: u64,
-    buffer: Zeroizing<Vec<u8>>,
-    used: usize,
-}
-
-impl Read for Plaintext<'_, '_> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        if self.used == self.buffer.len() {
-            let left = self.tree.levels[self.tree.data()].len - self.at;
-            let to_block_end = (SLOTS * CHUNK_LEN) as u64
-                - (self.at + CHUNK_LEN as u64) % (SLOTS * CHUNK_LEN) as u64;
-            let len = left.min(to_block_end) as usize;
-            self.tree
-                .read_level_into(self.tree.data(), self.at, len, &mut self.buffer)
-                .map_err(std::io::Error::other)?;
-            self.at += len as u64;
-            self.used = 0;
-        }
-        let n = out.len().min(self.buffer.len() - self.used);
-        out[..n].copy_from_slice(&self.buffer[self.used..self.used + n]);
-        self.used += n;
-        Ok(n)
-    }
-}
-
-/// Seals a long body again under another key, header and content unchanged.
+/// Seals a long body again under another key, header and content unchanged, block for block.
 pub(crate) fn reseal_long(
     context: BodyContext<'_>,
     old: &SecretKey,
@@ -451,19 +443,20 @@ pub(crate) fn reseal_long(
 ) -> Result<Location, BodyError> {
     let tree = Tree::open(context, old, location, source)?;
     tree.check_end()?;
+    let len = tree.levels[tree.data()].len;
+    let count = blocks_for(len);
+    let blocks = tree.block_digests(tree.data(), 0, count)?;
     let key = StreamKey::create(new.expose(), &context.bytes("body"));
-    let mut plain = Plaintext {
-        tree: &tree,
-        at: 0,
-        buffer: Zeroizing::new(Vec::new()),
-        used: 0,
+    let first_len = len.min(FIRST_LEN as u64) as usize;
+    let first = tree.read_level(tree.data(), 0, first_len)?;
+    let fill = |number: u64, plain: &mut Zeroizing<Vec<u8>>| {
+        let digest = blocks.get(number as usize).ok_or(BodyError::Malformed)?;
+        let at = number * FULL_LEN as u64 - CHUNK_LEN as u64;
+        let len = (len - at).min(FULL_LEN as u64) as usize;
+        tree.read_blocks(tree.data(), at, len, &[*digest], plain)
     };
-    let done = pipeline::run(&key, 0, &mut plain, None, sink)?;
-    // Padmé lengths stay as they are when padded again
-    if done.plain_len != tree.levels[tree.data()].len {
-        return Err(BodyError::Malformed);
-    }
-    finish_long(context, new, &key, done, sink)
+    let rest = pipeline::run_blocks(&key, count, &fill, sink)?;
+    finish_long(context, (new, &key), &first, rest, len, sink)
 }
 
 /// Length of the padded plaintext for a content of `len` bytes after `offset` bytes of front.
