@@ -49,7 +49,21 @@ pub struct Problem {
 ///
 /// Never fails and never panics, whatever the input.
 pub fn read(bytes: &[u8], name: &str) -> Import {
-    read_limited(bytes, name, MAX_FHIR_LEN)
+    keep_whole(bytes, read_limited(bytes, name, MAX_FHIR_LEN))
+}
+
+/// A file that is one resource and nothing else keeps its byte order mark and white space: what
+/// goes in comes out byte for byte.
+fn keep_whole(bytes: &[u8], mut import: Import) -> Import {
+    if let ([item], []) = (&mut import.items[..], &import.problems[..]) {
+        let before = bytes.get(..item.range.start).unwrap_or_default();
+        let after = bytes.get(item.range.end..).unwrap_or_default();
+        let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
+        if before.iter().chain(after).all(u8::is_ascii_whitespace) {
+            item.range = 0..bytes.len();
+        }
+    }
+    import
 }
 
 /// Takes one line of an NDJSON file apart; `number` counts from 1, ranges are relative to `line`.
