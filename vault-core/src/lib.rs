@@ -1,4 +1,40 @@
 //! The core of MedVault: a patient-held, encrypted health-record vault over IPFS.
+//!
+//! A [`Vault`] is a set of sealed blocks and one signed head. The patient adds records, grants parts
+//! of them to readers, takes them back, and can prove what happened; a reader follows the vault with
+//! a [`Following`]. Nothing here talks to a network or a terminal: blocks live behind [`BlockStore`],
+//! and whoever fetches them stands behind [`Fetcher`].
+//!
+//! ```
+//! use std::sync::Arc;
+//! use vault_core::{
+//!     Content, Device, MemoryStorage, NewRecord, RecoveryWords, Vault, record, system_clock,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let words = RecoveryWords::generate(); // to be written down
+//! let device = Arc::new(Device::for_new_vault(&words, 1_790_000_000));
+//! let storage = Arc::new(MemoryStorage::new());
+//! let mut vault = Vault::create(storage, device, "Mira", system_clock())?;
+//!
+//! let file = br#"{"resourceType": "Observation", "code": {"text": "Pulse"}}"#;
+//! let import = record::read(file, "pulse.json");
+//! vault.add_all(import.items.into_iter().map(|item| NewRecord {
+//!     content: Content::Bytes(file[item.range].to_vec().into()),
+//!     meta: item.meta,
+//!     source: Some("pulse.json".into()),
+//!     replaces: None,
+//! }))?;
+//!
+//! let entry = vault.records()?.remove(0);
+//! assert_eq!(entry.meta.title, "Pulse");
+//! let mut content = Vec::new();
+//! vault.open_record(&entry)?.copy_to(&mut content)?;
+//! assert_eq!(content, file);
+//! assert_eq!(vault.verify_audit()?.bad, None);
+//! # Ok(())
+//! # }
+//! ```
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 

@@ -121,7 +121,12 @@ impl Scene {
                     assert!(done.is_ok() && summary(&mut vault) == after);
                     return at;
                 }
-                assert!(done.is_err(), "operation {at} {fault:?} went unnoticed");
+                // a deletion that fails after the head was replaced is left to the next change
+                let replaced = vault.head().block().data() != self.head;
+                assert!(
+                    done.is_err() || replaced,
+                    "operation {at} {fault:?} went unnoticed"
+                );
                 if fault == Fault::Fails {
                     self.is_whole(&mut vault, &before, &after);
                     continue;

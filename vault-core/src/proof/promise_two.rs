@@ -204,6 +204,8 @@ impl Proof {
                 let clock = clock(&self.patient.time);
                 self.patient.vault =
                     Vault::recover(storage.clone(), &self.patient.words, clock).unwrap();
+                // a recovery deletes nothing; the next command does
+                self.patient.vault.tend().unwrap();
                 self.patient.storage = storage;
                 self.model.settle(time);
             }

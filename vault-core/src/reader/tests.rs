@@ -274,3 +274,73 @@ fn fetched_blocks_are_kept() {
         matches!(source.fetch(&[other]), Err(crate::SourceError::Missing(cid)) if cid == other)
     );
 }
+
+#[test]
+fn a_head_from_the_future_is_refused() {
+    let mut patient = world("Pat");
+    let doctor = befriend(&mut patient, "doctor");
+    patient.vault.add_all([record("a", b"aaa")]).unwrap();
+    let shared = share(&mut patient, &["doctor"]);
+    let now = patient.time.load(Ordering::Relaxed);
+    let mut following = accept(&doctor, &shared.tickets[0].1, now);
+    let blocks = patient.storage.blocks();
+    let long_ago = now - 25 * 3600;
+    let refused = following.advance(&head(&patient), &*blocks, long_ago);
+    assert!(matches!(refused, Err(FollowError::FromTheFuture(_))));
+    following
+        .advance(&head(&patient), &*blocks, now - 23 * 3600)
+        .unwrap();
+}
+
+#[test]
+fn a_lost_device_reads_nothing_new_after_recovery() {
+    let mut patient = world("Pat");
+    let doctor = befriend(&mut patient, "doctor");
+    patient.vault.add_all([record("a", b"aaa")]).unwrap();
+    let shared = share(&mut patient, &["doctor"]);
+    let now = patient.time.load(Ordering::Relaxed);
+    let lost =
+        crate::Device::from_identity_text(&patient.vault.device().to_identity_text()).unwrap();
+    // what the thief knows besides: the grant's key, in the old grant zero
+    let old_grants = patient.vault.grant_record(&shared.grant.id).unwrap();
+
+    let blocks_only = MemoryStorage::new();
+    let from = patient.storage.blocks();
+    for cid in from.list().unwrap() {
+        let block = from.get(&cid).unwrap().unwrap();
+        blocks_only.blocks().put(&[block]).unwrap();
+    }
+    let storage = Arc::new(blocks_only);
+    let mut again = Vault::recover(storage.clone(), &patient.words, clock(&patient.time)).unwrap();
+    again.add_all([record("new", b"new content")]).unwrap();
+
+    // the lost device no longer opens the vault, and no longer signs for it
+    assert!(Vault::open(storage.clone(), Arc::new(lost), clock(&patient.time)).is_err());
+    let (root, len) = again.grant_record(&shared.grant.id).unwrap().root.unwrap();
+    let block = storage.blocks().get(&Cid::raw(root)).unwrap().unwrap();
+    let context = crate::grant::root_context(&again.id(), &shared.grant.id);
+    let opened = crate::index::open_object(&old_grants.key, &context, block.data(), len);
+    assert!(opened.is_err(), "the grant has a new key");
+
+    // the reader notices nothing but the new record
+    let mut following = accept(&doctor, &shared.tickets[0].1, now);
+    let head = again.head().block().data().to_vec();
+    following.advance(&head, &*storage.blocks(), now).unwrap();
+    let views = following
+        .grants(doctor.vault.device(), &*storage.blocks(), now)
+        .unwrap();
+    assert_eq!(Following::records(&views).len(), 2);
+}
+
+#[test]
+fn a_head_with_too_many_blocks_is_refused() {
+    let patient = world("Pat");
+    let mut body = patient.vault.head().body.clone();
+    body.directory = vec![crate::Digest::of(b"x"); 5000];
+    let signed = crate::Head::sign(&body, patient.vault.device().signing());
+    assert!(matches!(signed, Err(crate::HeadError::Malformed(_))));
+    body.directory.truncate(1);
+    body.seq = u64::MAX;
+    let signed = crate::Head::sign(&body, patient.vault.device().signing());
+    assert!(matches!(signed, Err(crate::HeadError::Malformed(_))));
+}

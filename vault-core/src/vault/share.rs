@@ -186,7 +186,7 @@ impl Vault {
         })
     }
 
-    pub(super) fn grant_record(&mut self, grant: &GrantId) -> Result<GrantRecord, VaultError> {
+    pub(crate) fn grant_record(&mut self, grant: &GrantId) -> Result<GrantRecord, VaultError> {
         self.reading(|vault| Ok(vault.state.grants.load(&*vault.storage.blocks())?))?;
         let found = self.state.grants.items().find(|g| g.id == *grant).cloned();
         found.ok_or(VaultError::NoGrant(*grant))

@@ -345,3 +345,57 @@ fn an_earlier_content_can_come_back_as_a_new_version() {
     w.vault.add_all([version(b"one")]).unwrap();
     assert_eq!(w.vault.versions(&id).unwrap().len(), 3);
 }
+
+#[test]
+fn recovery_keeps_blocks_that_its_head_does_not_name() {
+    let mut w = world("Pat");
+    w.vault.add_all([record("a", b"aaa")]).unwrap();
+    let copy = Arc::new(MemoryStorage::new());
+    let from = w.storage.blocks();
+    for cid in from.list().unwrap() {
+        copy.blocks()
+            .put(&[from.get(&cid).unwrap().unwrap()])
+            .unwrap();
+    }
+    let stray = crate::Block::new(crate::Codec::Raw, b"of a newer head".to_vec()).unwrap();
+    copy.blocks().put(std::slice::from_ref(&stray)).unwrap();
+    let again = Vault::recover(copy.clone(), &w.words, clock(&w.time)).unwrap();
+    assert!(copy.blocks().has(&stray.cid()).unwrap());
+    drop(again);
+}
+
+#[test]
+fn verify_names_the_first_bad_entry() {
+    let mut w = world("Pat");
+    for i in 0..5u8 {
+        w.vault.add_all([record("x", &[i])]).unwrap();
+    }
+    assert_eq!(w.vault.verify_audit().unwrap().bad, None);
+    w.vault.state.audit.update(|entry| {
+        let hit = crate::AuditEntry::from_bytes(&entry.0).unwrap().index == 3;
+        if hit {
+            let last = entry.0.len() - 1;
+            entry.0[last] ^= 1;
+        }
+        hit
+    });
+    assert_eq!(w.vault.verify_audit().unwrap().bad.unwrap().index, 3);
+}
+
+#[test]
+fn a_changed_contact_key_is_loud() {
+    let mut w = world("Pat");
+    let (doctor, other) = (world("Doctor"), world("Doctor"));
+    let card = |of: &World| of.vault.device().card("Doctor").unwrap();
+    w.vault.add_contact("doctor", &card(&doctor)).unwrap();
+    w.vault.verify_contact("doctor", None).unwrap();
+    let changed = w.vault.add_contact("doctor", &card(&other));
+    assert!(matches!(changed, Err(VaultError::KeyChanged(_))));
+    assert_eq!(w.vault.contact("doctor").unwrap().card, card(&doctor));
+    let wrong = w
+        .vault
+        .verify_contact("doctor", Some(&card(&other).fingerprint()));
+    assert!(matches!(wrong, Err(VaultError::FingerprintMismatch(_))));
+    let again = w.vault.add_contact("other", &card(&doctor));
+    assert!(matches!(again, Err(VaultError::ContactExists(_))));
+}
