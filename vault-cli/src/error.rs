@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::json;
 use vault_core::{
-    BodyError, CardError, EnvelopeError, IdentityFileError, SourceError, StorageError, StoreError,
-    TicketError, VaultError, WordsError,
+    BodyError, CardError, EnvelopeError, FollowError, IdentityFileError, InboxError, SourceError,
+    StorageError, StoreError, TicketError, VaultError, WordsError,
 };
 
 /// How the program ends.
@@ -214,6 +214,50 @@ impl From<TicketError> for Error {
                 .hint("ask the patient to share again"),
             _ => Self::new(Exit::Integrity, "bad-ticket", text)
                 .hint("the ticket was altered or cut off: ask for it again"),
+        }
+    }
+}
+
+impl From<FollowError> for Error {
+    fn from(error: FollowError) -> Self {
+        let text = error.to_string();
+        match error {
+            FollowError::Older { .. } => Self::new(Exit::Integrity, "older-head", text)
+                .hint("what you had stays. ask the patient whether an old copy is being served"),
+            FollowError::Forked(_) => Self::new(Exit::Integrity, "forked-head", text)
+                .hint("what you had stays. tell the patient: someone shows different histories"),
+            FollowError::Stale(_) => Self::new(Exit::Integrity, "stale-head", text)
+                .hint("the patient's own device must come online once"),
+            FollowError::FromTheFuture(_) => {
+                Self::new(Exit::Integrity, "clock", text).hint("set the clock and try again")
+            }
+            FollowError::NothingShared => Self::new(Exit::Terms, "nothing-shared", text)
+                .hint("ask the patient to share again"),
+            FollowError::Expired | FollowError::NotNamed => {
+                Self::new(Exit::Terms, "grant-ended", text).hint("ask the patient to share again")
+            }
+            FollowError::Source(SourceError::Missing(_)) => {
+                Self::new(Exit::Network, "block-missing", text)
+                    .hint("`medvault inbox sync` asks for the newest state")
+            }
+            FollowError::Source(error) => error.into(),
+            _ => Self::new(Exit::Integrity, "integrity", text),
+        }
+    }
+}
+
+impl From<InboxError> for Error {
+    fn from(error: InboxError) -> Self {
+        let text = error.to_string();
+        match error {
+            InboxError::Storage(error) => error.into(),
+            InboxError::NameTaken(_) => Self::usage(text).hint("choose another with `--name NAME`"),
+            InboxError::NotFound(_) => Self::new(Exit::NotFound, "no-sender", text)
+                .hint("`medvault inbox list` shows who shares with you"),
+            InboxError::Own => Self::new(Exit::Terms, "own-ticket", text)
+                .hint("give it to the person you share with"),
+            _ => Self::new(Exit::Integrity, "bad-inbox", text)
+                .hint("put the file `inbox` back from a copy, or accept the tickets again"),
         }
     }
 }

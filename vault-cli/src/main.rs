@@ -8,6 +8,9 @@ mod context;
 mod error;
 mod files;
 mod ids;
+#[cfg(unix)]
+mod local_socket;
+mod network;
 mod node;
 mod output;
 mod passphrase;

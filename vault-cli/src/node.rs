@@ -1,12 +1,11 @@
 //! Where readers find this home's node: what goes into a ticket.
 
-use vault_core::{NodeAddress, Vault};
+use vault_core::{Home, NodeAddress, Vault};
 
 use crate::error::{Error, Exit, Result};
-use vault_core::Home;
 
 /// Name of the file in which a running node leaves its address.
-pub const FILE: &str = "node.json";
+const FILE: &str = "node.json";
 
 /// The node's last known address; its keys alone before it has ever run.
 pub fn address(home: &Home, vault: &Vault) -> Result<NodeAddress> {
@@ -23,4 +22,48 @@ pub fn address(home: &Home, vault: &Vault) -> Result<NodeAddress> {
         endpoint: *card.endpoint(),
         endpoint_addrs: Vec::new(),
     })
+}
+
+/// The address of last time, if there is one.
+pub fn last(home: &Home) -> Option<NodeAddress> {
+    serde_json::from_slice(&home.read_file(FILE).ok()??).ok()
+}
+
+/// Leaves the address of a running node.
+pub fn remember(home: &Home, address: &NodeAddress) -> Result<()> {
+    let text = serde_json::to_vec_pretty(address).map_err(std::io::Error::from)?;
+    Ok(home.write_file(FILE, &text)?)
+}
+
+/// The ports for blocks and for heads.
+pub fn ports(address: &NodeAddress) -> (u16, u16) {
+    let blocks = address.addrs.iter().find_map(|addr| {
+        let mut parts = addr
+            .split('/')
+            .skip_while(|part| *part != "tcp" && *part != "udp");
+        parts.nth(1)?.parse().ok()
+    });
+    let heads = address
+        .endpoint_addrs
+        .iter()
+        .find_map(|addr| addr.rsplit(':').next()?.parse().ok());
+    (blocks.unwrap_or(0), heads.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vault_core::PublicKey;
+
+    #[test]
+    fn ports_of_last_time() {
+        let key = PublicKey::from_bytes([1; 32]);
+        let address = NodeAddress {
+            peer: key,
+            addrs: vec!["/ip4/127.0.0.1/udp/4810/quic-v1".into()],
+            endpoint: key,
+            endpoint_addrs: vec!["127.0.0.1:4811".into()],
+        };
+        assert_eq!(ports(&address), (4810, 4811));
+    }
 }

@@ -3,13 +3,16 @@
 mod audit;
 mod completions;
 mod contact;
+mod demo;
 mod doctor;
 mod grant;
 mod identity;
+mod inbox;
 mod init;
 mod man;
 mod record;
 mod revoke;
+mod serve;
 mod share;
 mod status;
 
@@ -35,10 +38,14 @@ pub enum Command {
     #[command(subcommand)]
     Grant(grant::Grant),
     Revoke(revoke::Revoke),
+    Serve(serve::Serve),
+    #[command(subcommand)]
+    Inbox(inbox::InboxCommand),
     #[command(subcommand)]
     Audit(audit::Audit),
     Status(status::Status),
     Doctor(doctor::Doctor),
+    Demo(demo::Demo),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -65,9 +72,12 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Share(args) => share::run(context, &args),
         Command::Grant(command) => grant::run(context, command),
         Command::Revoke(args) => revoke::run(context, &args),
+        Command::Serve(args) => serve::run(context, &args),
+        Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Status(_) => status::run(context),
         Command::Doctor(args) => doctor::run(context, &args),
+        Command::Demo(args) => demo::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Man(args) => man::run(context, &args),
     }

@@ -8,6 +8,7 @@ use vault_core::GrantStatus;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
+use crate::local_socket;
 use crate::output::{BOLD, WARN, paint};
 use crate::{show, time};
 
@@ -30,8 +31,10 @@ pub fn run(context: &Context) -> Result<Exit> {
     let verified = contacts.iter().filter(|c| c.verified.is_some()).count();
     let pending = vault.pending_rekeys()?;
     let head = vault.head();
+    let serving = local_socket::ask(home.root());
     if context.out.json {
         context.out.json(&json!({
+            "node": serving,
             "home": home.root(), "vault": vault.id().to_string(), "name": vault.name(),
             "records": records.len(), "versions": stats.versions, "content_bytes": content,
             "contacts": contacts.len(), "contacts_verified": verified,
@@ -67,6 +70,7 @@ pub fn run(context: &Context) -> Result<Exit> {
     );
     line("log", format!("{} entries", stats.log_entries));
     line("head", format!("number {}", head.seq()));
+    line("node", node_line(serving.as_ref()));
     if !pending.is_empty() {
         let what = format!(
             "{} not finished",
@@ -94,4 +98,17 @@ pub fn run(context: &Context) -> Result<Exit> {
     }
     context.out.print(&text)?;
     Ok(Exit::Ok)
+}
+
+fn node_line(serving: Option<&serde_json::Value>) -> String {
+    let Some(node) = serving else {
+        return "not running (`medvault serve`)".to_owned();
+    };
+    let number = |name: &str| node[name].as_u64().unwrap_or(0);
+    format!(
+        "serving, process {}, {} connected, {} given out",
+        number("pid"),
+        show::count(number("peers"), "peer"),
+        show::count(number("blocks_sent"), "block"),
+    )
 }

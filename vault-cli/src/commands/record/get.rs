@@ -39,7 +39,7 @@ pub struct Get {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Get) -> Result<Exit> {
-    let mut records = args.from.owner().open(context)?;
+    let mut records = args.from.owner_or_anyone().open(context)?;
     let (mut entry, _) = find(&mut *records, &args.record)?;
     if let Some(text) = &args.version {
         let versions = records.versions(&entry.record)?;

@@ -25,7 +25,7 @@ pub struct Show {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Show) -> Result<Exit> {
-    let mut records = args.from.owner().open(context)?;
+    let mut records = args.from.owner_or_anyone().open(context)?;
     let (newest, _) = find(&mut *records, &args.record)?;
     let versions = records.versions(&newest.record)?;
     let opened = records.open(&newest)?;

@@ -1,10 +1,18 @@
 //! Whose records are looked at: one's own, or those that somebody shared.
 
-use clap::Args;
-use vault_core::{IndexEntry, OpenRecord, RecordId, Vault};
+use std::sync::Arc;
 
+use clap::Args;
+use vault_core::{
+    CachedSource, Following, GrantView, IndexEntry, OpenRecord, RecordId, Vault, VaultError,
+    system_clock,
+};
+
+use crate::commands::inbox;
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
+use crate::error::Result;
+use crate::network::Network;
+use crate::time;
 
 /// The option that chooses whose records.
 #[derive(Args)]
@@ -20,9 +28,16 @@ pub enum Owner {
     Own,
     /// Those that this person shared.
     From(String),
+    /// One's own first, then everybody's.
+    Anyone,
 }
 
 impl FromArgs {
+    /// Whose records an id may belong to, when nobody was named.
+    pub fn owner_or_anyone(&self) -> Owner {
+        self.from.clone().map_or(Owner::Anyone, Owner::From)
+    }
+
     /// Whose records were asked for.
     pub fn owner(&self) -> Owner {
         self.from.clone().map_or(Owner::Own, Owner::From)
@@ -55,16 +70,125 @@ impl Records for Vault {
     }
 }
 
+/// What one person shared.
+struct Shared {
+    following: Following,
+    views: Vec<GrantView>,
+    source: Arc<CachedSource>,
+    network: Arc<Network>,
+}
+
+impl Records for Shared {
+    fn records(&mut self) -> Result<Vec<IndexEntry>> {
+        Ok(Following::records(&self.views))
+    }
+
+    fn versions(&mut self, record: &RecordId) -> Result<Vec<IndexEntry>> {
+        let entries = self.views.iter().flat_map(|view| &view.entries);
+        let mut found: Vec<IndexEntry> = Vec::new();
+        for entry in entries.filter(|entry| entry.record == *record) {
+            if found.iter().all(|known| known.version != entry.version) {
+                found.push(entry.clone());
+            }
+        }
+        if found.is_empty() {
+            Err(VaultError::NoRecord(*record).into())
+        } else {
+            Ok(found)
+        }
+    }
+
+    fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
+        Ok(self.following.open_record(entry, self.source.clone())?)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.network.close();
+    }
+}
+
+/// Several people's records, searched in order.
+struct Several(Vec<Box<dyn Records>>);
+
+impl Several {
+    fn first<T>(&mut self, ask: impl Fn(&mut dyn Records) -> Result<T>) -> Result<T> {
+        let mut last = None;
+        for records in &mut self.0 {
+            match ask(&mut **records) {
+                Ok(found) => return Ok(found),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(|| VaultError::Conflict.into()))
+    }
+}
+
+impl Records for Several {
+    fn records(&mut self) -> Result<Vec<IndexEntry>> {
+        let mut all = Vec::new();
+        for records in &mut self.0 {
+            all.extend(records.records()?);
+        }
+        Ok(all)
+    }
+
+    fn versions(&mut self, record: &RecordId) -> Result<Vec<IndexEntry>> {
+        self.first(|records| records.versions(record))
+    }
+
+    fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
+        let mut last = None;
+        for records in &self.0 {
+            match records.open(entry) {
+                Ok(found) => return Ok(found),
+                // a body of another vault does not open, which says nothing of this one
+                Err(error) => last = last.or(Some(error)),
+            }
+        }
+        Err(last.unwrap_or_else(|| VaultError::NoRecord(entry.record).into()))
+    }
+}
+
 impl Owner {
     /// Opens the records.
     pub fn open(&self, context: &Context) -> Result<Box<dyn Records>> {
         match self {
             Self::Own => Ok(Box::new(context.vault()?)),
             Self::From(name) => {
-                let what = format!("nobody called `{name}` has shared anything with you");
-                Err(Error::new(Exit::NotFound, "no-sender", what)
-                    .hint("`medvault inbox accept TICKET` takes what someone shares"))
+                let (home, device, inbox) = inbox::open(context)?;
+                let network = Network::new(device);
+                Ok(Box::new(shared(&home, &network, inbox.find(name)?)?))
+            }
+            Self::Anyone => {
+                let (home, device, inbox) = inbox::open(context)?;
+                let own = Vault::open(home.storage()?, device.clone(), system_clock())?;
+                let mut all: Vec<Box<dyn Records>> = vec![Box::new(own)];
+                let network = Network::new(device);
+                for following in inbox.list() {
+                    // what cannot be had from one sender does not keep the others' from view
+                    if let Ok(shared) = shared(&home, &network, following) {
+                        all.push(Box::new(shared));
+                    }
+                }
+                Ok(Box::new(Several(all)))
             }
         }
     }
+}
+
+fn shared(
+    home: &vault_core::Home,
+    network: &Arc<Network>,
+    following: &Following,
+) -> Result<Shared> {
+    let source = network.source(home, following.node())?;
+    let views = following.grants(network.device(), &*source, time::now())?;
+    Ok(Shared {
+        following: following.clone(),
+        views,
+        source,
+        network: network.clone(),
+    })
 }

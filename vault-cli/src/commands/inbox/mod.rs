@@ -1,0 +1,41 @@
+//! `medvault inbox`: what others have shared with you.
+
+mod accept;
+mod forget;
+mod list;
+mod sync;
+
+use std::sync::Arc;
+
+use clap::Subcommand;
+use vault_core::{Device, Home, Inbox};
+
+use crate::context::Context;
+use crate::error::{Exit, Result};
+
+/// What others have shared with you
+#[derive(Subcommand)]
+pub enum InboxCommand {
+    Accept(accept::Accept),
+    Sync(sync::Sync),
+    List(list::List),
+    Forget(forget::Forget),
+}
+
+/// Runs the command.
+pub fn run(context: &Context, command: InboxCommand) -> Result<Exit> {
+    match command {
+        InboxCommand::Accept(args) => accept::run(context, &args),
+        InboxCommand::Sync(args) => sync::run(context, &args),
+        InboxCommand::List(_) => list::run(context),
+        InboxCommand::Forget(args) => forget::run(context, &args),
+    }
+}
+
+/// Opens the home, unlocks the device and opens the inbox.
+pub fn open(context: &Context) -> Result<(Arc<Home>, Arc<Device>, Inbox)> {
+    let home = Arc::new(context.home()?);
+    let device = context.unlock(&home)?;
+    let inbox = Inbox::open(home.clone(), &device)?;
+    Ok((home, device, inbox))
+}
