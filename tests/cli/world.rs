@@ -47,7 +47,8 @@ impl World {
         path.to_str().unwrap().to_owned()
     }
 
-    fn command(&self, who: &str, arguments: &[&str]) -> Command {
+    /// A command, not started yet.
+    pub fn command(&self, who: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_medvault"));
         command
             .current_dir(self.folder.path())
@@ -113,7 +114,7 @@ impl World {
 }
 
 impl Ran {
-    fn new(output: Output) -> Self {
+    pub fn new(output: Output) -> Self {
         Self {
             code: output.status.code().unwrap(),
             out: String::from_utf8(output.stdout).unwrap(),
