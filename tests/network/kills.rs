@@ -15,7 +15,7 @@ const MIB: usize = 1 << 20;
 
 /// A file that takes a second or so to add, 200 MiB where the program is optimised.
 const LARGE: usize = if cfg!(debug_assertions) {
-    6 * MIB
+    24 * MIB
 } else {
     200 * MIB
 };

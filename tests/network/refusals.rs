@@ -54,6 +54,19 @@ fn the_ticket_of_a_grant_that_was_taken_back() {
 }
 
 #[test]
+fn a_ticket_from_before_the_node_ever_ran() {
+    let w = ada_and_bo();
+    let (grant, ticket) = share_lab(&w, "ticket");
+    let ran = refused(&w, "bo", &["inbox", "accept", &ticket], 7);
+    assert!(ran.err.contains("grant ticket"), "{}", ran.err);
+    let _serving = Serving::start(&w, "ada");
+    refused(&w, "bo", &["inbox", "sync"], 7);
+    let fresh = w.ok("ada", &["grant", "ticket", &grant]);
+    w.ok("bo", &["inbox", "accept", fresh.trim()]);
+    assert_eq!(seen(&w).len(), 2);
+}
+
+#[test]
 fn a_grant_ends_by_itself() {
     let w = ada_and_bo();
     let _serving = Serving::start(&w, "ada");

@@ -67,6 +67,13 @@ impl Network {
         inbox: &mut Inbox,
         following: &mut Following,
     ) -> Result<Advance> {
+        if following.node().endpoint_addrs.is_empty() {
+            let what = "the ticket does not say where the patient's node is";
+            return Err(Error::new(Exit::Network, "no-address", what).hint(
+                "ask the patient to run `medvault serve`, and for the ticket that \
+                 `medvault grant ticket` prints then",
+            ));
+        }
         let head = self
             .node()?
             .fetch_head(following.node(), &following.vault(), PATIENCE)?;

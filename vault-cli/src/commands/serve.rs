@@ -105,7 +105,6 @@ fn start(home: &Home, vault: &Vault, args: &Serve) -> Result<Node> {
             vault: vault.id(),
         })
     };
-    let any = |port: u16| SocketAddr::from(([0, 0, 0, 0], port));
     let everywhere = |port: u16| {
         vec![
             format!("/ip4/0.0.0.0/tcp/{port}"),
@@ -113,20 +112,24 @@ fn start(home: &Home, vault: &Vault, args: &Serve) -> Result<Node> {
         ]
     };
     let ports = last.as_ref().map_or((0, 0), node::ports);
-    let chosen = !args.listen.is_empty() || args.listen_heads.is_some();
-    let listen = if args.listen.is_empty() {
-        everywhere(ports.0)
-    } else {
-        args.listen.clone()
+    let listen = |port: u16| match args.listen.is_empty() {
+        true => everywhere(port),
+        false => args.listen.clone(),
     };
-    let heads_at = args
-        .listen_heads
-        .unwrap_or_else(|| same_place(&args.listen, ports.1));
-    let first = Node::start(config(listen, heads_at), storage.blocks(), heads());
+    let heads_at = |port: u16| {
+        args.listen_heads
+            .unwrap_or_else(|| same_place(&args.listen, port))
+    };
+    let chosen = !args.listen.is_empty() && args.listen_heads.is_some();
+    let first = Node::start(
+        config(listen(ports.0), heads_at(ports.1)),
+        storage.blocks(),
+        heads(),
+    );
     match first {
         // the ports of last time are taken: any will do, and new tickets will name them
         Err(_) if !chosen && ports != (0, 0) => Ok(Node::start(
-            config(everywhere(0), any(0)),
+            config(listen(0), heads_at(0)),
             storage.blocks(),
             heads(),
         )?),
