@@ -198,8 +198,8 @@ fn unknown_names_and_ids() {
     ");
     insta::assert_snapshot!(w.run("a", &["record", "list", "--from", "ada"]).error(&w), @r"
     exit 3
-    medvault: error: nobody called `ada` has shared anything with you
-    hint: `medvault inbox accept TICKET` takes what someone shares
+    medvault: error: nothing in the inbox is called `ada`
+    hint: `medvault inbox list` shows who shares with you
     ");
 }
 

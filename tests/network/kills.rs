@@ -87,7 +87,7 @@ fn an_add_is_killed() {
     healthy(&w, "ada");
     // what the killed ones left is gone
     let blocks = size(&w.path("ada").join("blocks"));
-    assert!(blocks < (large.len() * LARGE + 2 * MIB) as u64, "{blocks}");
+    assert!(blocks < (large.len() * LARGE + 8 * MIB) as u64, "{blocks}");
 }
 
 #[test]

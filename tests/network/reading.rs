@@ -108,7 +108,7 @@ fn what_was_fetched_is_read_while_ada_is_away() {
     }
     assert!(get(&w, "bo", &long_id) == long);
     assert!(
-        begun.elapsed() < Duration::from_secs(8),
+        begun.elapsed() < Duration::from_secs(40),
         "nobody is asked for what is there"
     );
 }

@@ -247,6 +247,9 @@ fn killed_while_sealing_again() {
         assert!(scene.every_fault(&act) > 8);
         scene.patient.vault.rekey_step(&grant, 100_000).unwrap();
     }
+    // nothing is left; the last step issues the receipt
+    let last = scene.patient.vault.rekey_step(&grant, 100_000).unwrap();
+    assert!(last.receipt.is_some());
     assert_eq!(scene.patient.vault.pending_rekeys().unwrap(), []);
 }
 
