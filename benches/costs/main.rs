@@ -34,8 +34,11 @@ struct Plan {
     small: usize,
 }
 
+/// Measures something and adds its rows.
+type Part = fn(&Plan, &mut Table) -> Fallible<()>;
+
 /// The parts of the run, by the name that `--only` takes.
-const PARTS: [(&str, fn(&Plan, &mut Table) -> Fallible<()>); 9] = [
+const PARTS: [(&str, Part); 9] = [
     ("add", add::large),
     ("memory", add::memory),
     ("small", add::small),

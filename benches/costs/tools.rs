@@ -94,12 +94,11 @@ pub fn one_by_one(dir: &Path, files: &[PathBuf]) -> Fallible<OneByOne> {
     let rage = find("rage");
     let ipfs = find("ipfs").map(|ipfs| {
         let repository = out.join("ipfs");
-        let command = move |args: &[&str]| {
+        move |args: &[&str]| {
             let mut command = Command::new(&ipfs);
             command.env("IPFS_PATH", &repository).args(args);
             command
-        };
-        command
+        }
     });
     let ipfs = match ipfs {
         Some(ipfs) => quietly(&mut ipfs(&["init", "--empty-repo"]))
