@@ -75,11 +75,8 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
     let node = Arc::new(node);
     let _socket = open_socket(context, &home, &node, begun);
     announce(context, &address)?;
-    loop {
-        match stopped.recv_timeout(TEND_EVERY) {
-            Err(RecvTimeoutError::Timeout) => tend(context, &mut vault),
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
-        }
+    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TEND_EVERY) {
+        tend(context, &mut vault);
     }
     context.out.note("stopping");
     if let Some(node) = Arc::into_inner(node) {
