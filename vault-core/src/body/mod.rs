@@ -66,7 +66,7 @@ pub enum Location {
         len: u64,
         /// Levels of block map above the data blocks; 0 when `top` names the data blocks.
         depth: u8,
-        /// Blocks of the topmost level, at most [`long::TOP_MAX`].
+        /// Blocks of the topmost level, at most four.
         top: Vec<Digest>,
     },
 }
