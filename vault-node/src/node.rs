@@ -7,24 +7,18 @@ use std::time::{Duration, Instant};
 
 use iroh::endpoint::presets;
 use iroh::{Endpoint, RelayMode, SecretKey};
-use rust_ipfs::builder::IpfsBuilder;
-use rust_ipfs::p2p::IdentifyConfiguration;
-use rust_ipfs::{ConnectionLimits, Ipfs, Keypair, Multiaddr, ping};
+use rust_ipfs::Ipfs;
 use tokio::runtime::Runtime;
 use vault_core::{BlockStore, Cid, NodeAddress, PublicKey, VaultId};
+use vault_host::Host;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::address::{multiaddr, peer_key};
-use crate::bitswap::behaviour::{Behaviour, Streams};
 use crate::bitswap::engine::{Access, Engine, Stats};
 use crate::bitswap::fetch::{BlockSink, FetchReport, Network, fetch};
 use crate::error::NodeError;
 use crate::head::{self, HeadSource};
 
-/// Most connections at a time, and most with one peer.
-const MAX_CONNECTIONS: (u32, u32) = (256, 8);
-/// A connection without a stream is closed after this time.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest wait for peers to take note that the node stops.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Longest wait for tasks when the node stops.
@@ -224,9 +218,15 @@ async fn up(
 ) -> Result<(Ipfs, Endpoint, Arc<Engine>, NodeAddress), NodeError> {
     let listen = config.listen.iter().map(|text| multiaddr(text));
     let listen = listen.collect::<Result<Vec<_>, _>>()?;
-    let (behaviour, streams, inbound) = Behaviour::new();
-    let (ipfs, peer, addrs) = start_ipfs(config, behaviour, listen).await?;
-    let engine = Engine::new(Streams::clone(&streams), store, config.access.clone());
+    let host = vault_host::start(config.libp2p_key, listen).await;
+    let Host {
+        ipfs,
+        streams,
+        inbound,
+        peer,
+        addrs,
+    } = host.map_err(start)?;
+    let engine = Engine::new(streams, store, config.access.clone());
     tokio::spawn(Arc::clone(&engine).accept(inbound));
     let endpoint = start_iroh(config).await?;
     let mut endpoint_addrs = Vec::new();
@@ -235,54 +235,12 @@ async fn up(
         endpoint_addrs = reachable(&endpoint);
     }
     let address = NodeAddress {
-        peer,
-        addrs,
+        peer: peer_key(&peer)?,
+        addrs: addrs.iter().map(ToString::to_string).collect(),
         endpoint: PublicKey::from_bytes(*endpoint.id().as_bytes()),
         endpoint_addrs,
     };
     Ok((ipfs, endpoint, engine, address))
-}
-
-async fn start_ipfs(
-    config: &NodeConfig,
-    behaviour: Behaviour,
-    listen: Vec<Multiaddr>,
-) -> Result<(Ipfs, PublicKey, Vec<String>), NodeError> {
-    let mut seed = config.libp2p_key;
-    let keypair = Keypair::ed25519_from_bytes(&mut seed).map_err(start)?;
-    let identify = IdentifyConfiguration {
-        // says nothing about what this node is for
-        agent_version: "rust-ipfs".into(),
-        ..Default::default()
-    };
-    let ipfs = IpfsBuilder::<Behaviour>::with_keypair(&keypair)
-        .map_err(start)?
-        .enable_tcp()
-        .enable_quic_with_config(|mut quic| {
-            quic.max_idle_timeout = 15_000;
-            quic.keep_alive_interval = Duration::from_secs(5);
-            quic
-        })
-        .with_identify(identify)
-        .with_ping(ping::Config::new())
-        .with_custom_behaviour(move |_| Ok(behaviour))
-        .set_connection_limits(|limits: ConnectionLimits| {
-            limits
-                .with_max_established(Some(MAX_CONNECTIONS.0))
-                .with_max_established_per_peer(Some(MAX_CONNECTIONS.1))
-        })
-        .set_swarm_configuration(|swarm| swarm.with_idle_connection_timeout(IDLE_TIMEOUT))
-        .start()
-        .await
-        .map_err(start)?;
-    for addr in listen {
-        let shown = addr.to_string();
-        let listening = ipfs.add_listening_address(addr).await;
-        listening.map_err(|error| start(format!("{shown}: {error}")))?;
-    }
-    let addrs = ipfs.listening_addresses().await.map_err(start)?;
-    let addrs = addrs.iter().map(ToString::to_string).collect();
-    Ok((ipfs, peer_key(&keypair.public().to_peer_id())?, addrs))
 }
 
 async fn start_iroh(config: &NodeConfig) -> Result<Endpoint, NodeError> {

@@ -10,8 +10,8 @@ use futures::{AsyncRead, AsyncReadExt};
 use rust_ipfs::{PeerId, Stream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use vault_core::{Block, BlockStore, Cid};
+use vault_host::Streams;
 
-use super::behaviour::Streams;
 use super::message::{Message, Payload, Presence, decode_len};
 use super::responder::Serving;
 

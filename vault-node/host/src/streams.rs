@@ -1,5 +1,5 @@
-//! Streams for bitswap inside the IPFS node: a libp2p behaviour that hands every inbound stream
-//! on and opens outbound ones.
+//! Streams for bitswap: a libp2p behaviour that hands every inbound stream on and opens outbound
+//! ones.
 //!
 //! Made here and not with `libp2p-stream`, which drops an inbound stream when another one is still
 //! waiting to be picked up, and opens streams on any connection of a peer, the dead ones too.
@@ -30,9 +30,11 @@ const PROTOCOLS: [StreamProtocol; 2] = [
 
 /// Why no stream could be opened.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum OpenError {
+pub enum OpenError {
+    /// There is no connection to the peer.
     #[error("not connected")]
     NotConnected,
+    /// The peer would not have it.
     #[error("the peer refused the stream: {0}")]
     Refused(String),
 }
@@ -54,14 +56,17 @@ enum Keep {
 
 /// Opens streams from outside the swarm.
 #[derive(Clone)]
-pub(crate) struct Streams {
+pub struct Streams {
     requests: mpsc::UnboundedSender<Request>,
     peers: Arc<Mutex<HashMap<PeerId, Vec<ConnectionId>>>>,
 }
 
 impl Streams {
     /// Opens a stream on the newest connection to `peer`. Does not dial.
-    pub(crate) async fn open(&self, peer: PeerId) -> Result<Stream, OpenError> {
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(&self, peer: PeerId) -> Result<Stream, OpenError> {
         let (reply, answer) = oneshot::channel();
         self.requests
             .send(Request::Open(peer, reply))
@@ -70,18 +75,18 @@ impl Streams {
     }
 
     /// Closes all connections to `peer`.
-    pub(crate) fn close(&self, peer: PeerId) {
+    pub fn close(&self, peer: PeerId) {
         // fails only while the node shuts down, which closes them too
         let _ = self.requests.send(Request::Close(peer, Keep::None));
     }
 
     /// Closes all connections to `peer` but the newest.
-    pub(crate) fn close_older(&self, peer: PeerId) {
+    pub fn close_older(&self, peer: PeerId) {
         let _ = self.requests.send(Request::Close(peer, Keep::Newest)); // as above
     }
 
     /// Closes all connections to everyone.
-    pub(crate) fn close_all(&self) {
+    pub fn close_all(&self) {
         let peers: Vec<_> = lock(&self.peers).keys().copied().collect();
         for peer in peers {
             self.close(peer);
@@ -89,12 +94,12 @@ impl Streams {
     }
 
     /// Whether there is any connection to `peer`.
-    pub(crate) fn is_connected(&self, peer: &PeerId) -> bool {
+    pub fn is_connected(&self, peer: &PeerId) -> bool {
         lock(&self.peers).contains_key(peer)
     }
 
     /// How many peers are connected.
-    pub(crate) fn count(&self) -> usize {
+    pub fn count(&self) -> usize {
         lock(&self.peers).len()
     }
 }
