@@ -136,6 +136,7 @@ pub fn share(vault: &mut Vault, scope: Scope, names: &[String]) -> Fallible<Shar
         addrs: Vec::new(),
         endpoint: *key.owner(),
         endpoint_addrs: Vec::new(),
+        relays: Vec::new(),
     };
     let request = ShareRequest {
         readers: names.to_vec(),

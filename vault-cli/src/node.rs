@@ -21,6 +21,7 @@ pub fn address(home: &Home, vault: &Vault) -> Result<NodeAddress> {
         addrs: Vec::new(),
         endpoint: *card.endpoint(),
         endpoint_addrs: Vec::new(),
+        relays: Vec::new(),
     })
 }
 
@@ -63,6 +64,7 @@ mod tests {
             addrs: vec!["/ip4/127.0.0.1/udp/4810/quic-v1".into()],
             endpoint: key,
             endpoint_addrs: vec!["127.0.0.1:4811".into()],
+            relays: Vec::new(),
         };
         assert_eq!(ports(&address), (4810, 4811));
     }

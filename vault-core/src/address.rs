@@ -16,4 +16,7 @@ pub struct NodeAddress {
     pub endpoint: PublicKey,
     /// Socket addresses of the iroh endpoint, `ip:port`.
     pub endpoint_addrs: Vec<String>,
+    /// URLs of the iroh relays through which the endpoint can be reached when no address works.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub relays: Vec<String>,
 }

@@ -54,6 +54,7 @@ pub(crate) fn node() -> NodeAddress {
         addrs: vec!["/ip4/192.0.2.1/tcp/4001".into()],
         endpoint: SigningKey::from_seed(&[12; 32]).public(),
         endpoint_addrs: vec!["192.0.2.1:4002".into()],
+        relays: Vec::new(),
     }
 }
 
@@ -344,6 +345,7 @@ pub(crate) fn ticket() -> Ticket {
         log: (12, TreeHash::from_bytes([16; 32])),
         reader: reader_owner(),
         expires: Some(TIME + 3600),
+        ipns: None,
     }
 }
 

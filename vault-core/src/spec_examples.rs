@@ -106,6 +106,7 @@ fn keys(all: &mut Examples) {
         ("owner-signing", KeyPurpose::OwnerSigning),
         ("recovery-recipient", KeyPurpose::RecoveryRecipient),
         ("zero-cover", KeyPurpose::ZeroCover),
+        ("ipns", KeyPurpose::Ipns),
         ("relation-tag", KeyPurpose::RelationTag),
         ("relation-pointer", KeyPurpose::RelationPointer),
         ("relation-cover", KeyPurpose::RelationCover),

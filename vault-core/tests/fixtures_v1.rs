@@ -264,6 +264,7 @@ fn node() -> NodeAddress {
         addrs: vec!["/ip4/192.0.2.1/tcp/4001".into()],
         endpoint: key,
         endpoint_addrs: vec!["192.0.2.1:4002".into()],
+        relays: Vec::new(),
     }
 }
 

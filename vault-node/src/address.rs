@@ -110,6 +110,7 @@ mod tests {
             addrs: Vec::new(),
             endpoint: PublicKey::from_bytes([7; 32]),
             endpoint_addrs: vec!["nonsense".into()],
+            relays: Vec::new(),
         };
         assert_eq!(peer(&address).unwrap(), id);
         assert_eq!(peer_id(&address).unwrap(), id.to_base58());

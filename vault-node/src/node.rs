@@ -239,6 +239,7 @@ async fn up(
         addrs: addrs.iter().map(ToString::to_string).collect(),
         endpoint: PublicKey::from_bytes(*endpoint.id().as_bytes()),
         endpoint_addrs,
+        relays: Vec::new(),
     };
     Ok((ipfs, endpoint, engine, address))
 }

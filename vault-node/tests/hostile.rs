@@ -131,6 +131,7 @@ impl Raw {
             addrs: addrs.unwrap().iter().map(ToString::to_string).collect(),
             endpoint: PublicKey::from_bytes([0; 32]),
             endpoint_addrs: Vec::new(),
+            relays: Vec::new(),
         }
     }
 

@@ -67,6 +67,8 @@ struct Wire {
     size: u64,
     root: TreeHash,
     expires: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ipns: Option<PublicKey>,
 }
 
 /// An opened, verified ticket.
@@ -89,6 +91,8 @@ pub struct Ticket {
     pub(crate) reader: PublicKey,
     /// When the grant ends by itself, in seconds since 1970-01-01 UTC.
     pub expires: Option<u64>,
+    /// The key of the vault's IPNS name, under which heads may be published.
+    pub ipns: Option<PublicKey>,
 }
 
 impl Ticket {
@@ -108,6 +112,7 @@ impl Ticket {
             size: self.log.0,
             root: self.log.1,
             expires: self.expires,
+            ipns: self.ipns,
         };
         Zeroizing::new(Signed::new(&wire, Namespace::Ticket, key).to_bytes())
     }
@@ -178,6 +183,7 @@ impl Ticket {
             log: (wire.size, wire.root),
             reader: wire.reader,
             expires: wire.expires,
+            ipns: wire.ipns,
         })
     }
 }
@@ -204,11 +210,13 @@ mod tests {
                 addrs: vec!["/ip4/127.0.0.1/tcp/4001".into()],
                 endpoint: key,
                 endpoint_addrs: vec!["127.0.0.1:4002".into()],
+                relays: Vec::new(),
             },
             seq: 3,
             log: (7, TreeHash::from_bytes([9; 32])),
             reader: *reader.signers().owner(),
             expires,
+            ipns: Some(PublicKey::from_bytes([5; 32])),
         };
         (ticket, device)
     }

@@ -169,6 +169,13 @@ impl Device {
         self.secrets.iroh.expose()
     }
 
+    /// The key of the vault's IPNS name (Ed25519). Every device of the owner has the same one, and
+    /// the recovery words give it again.
+    pub fn ipns_key(&self) -> SigningKey {
+        let seed = derive(self.secrets.zero_cover.expose(), KeyPurpose::Ipns);
+        SigningKey::from_seed(seed.expose())
+    }
+
     pub(crate) fn zero_cover(&self) -> &SecretKey {
         &self.secrets.zero_cover
     }

@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     RecoveryRecipient,
     /// From the recovery words: covers grant zero's envelopes, so that no age header shows.
     ZeroCover,
+    /// From the zero cover: the Ed25519 seed of the vault's IPNS name.
+    Ipns,
     /// From a relation secret: makes the rotating directory tags.
     RelationTag,
     /// From a relation secret: seals the directory pointer.
@@ -42,6 +44,7 @@ impl Purpose {
             Self::OwnerSigning => "owner-signing".into(),
             Self::RecoveryRecipient => "recovery-recipient".into(),
             Self::ZeroCover => "zero-cover".into(),
+            Self::Ipns => "ipns".into(),
             Self::RelationTag => "relation-tag".into(),
             Self::RelationPointer => "relation-pointer".into(),
             Self::RelationCover => "relation-cover".into(),

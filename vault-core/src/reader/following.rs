@@ -117,6 +117,8 @@ pub struct Following {
     accepted: u64,
     synced: Option<u64>,
     tickets: Vec<GrantId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ipns: Option<PublicKey>,
 }
 
 impl Following {
@@ -138,6 +140,7 @@ impl Following {
             accepted: now,
             synced: None,
             tickets: vec![ticket.grant],
+            ipns: ticket.ipns,
         }
     }
 
@@ -146,6 +149,7 @@ impl Following {
         if ticket.seq >= self.floor {
             self.relation = ticket.relation.clone();
             self.node = ticket.node.clone();
+            self.ipns = ticket.ipns.or(self.ipns);
         }
         self.serial = self.serial.max(ticket.signers.serial());
         self.floor = self.floor.max(ticket.seq);
@@ -160,6 +164,7 @@ impl Following {
             self.relation = other.relation.clone();
             self.node = other.node.clone();
             self.floor = other.floor;
+            self.ipns = other.ipns.or(self.ipns);
         }
         self.serial = self.serial.max(other.serial);
         let more = other
@@ -192,6 +197,11 @@ impl Following {
     /// Where the patient's node was last reached.
     pub const fn node(&self) -> &NodeAddress {
         &self.node
+    }
+
+    /// The key of the vault's IPNS name, if the ticket gave it.
+    pub const fn ipns(&self) -> Option<&PublicKey> {
+        self.ipns.as_ref()
     }
 
     /// Notes where the patient's node is now.

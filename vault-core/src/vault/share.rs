@@ -147,6 +147,7 @@ impl Vault {
                     seq: self.head.seq(),
                     log: (self.head.checkpoint().size, self.head.checkpoint().root),
                     expires: terms.expires,
+                    ipns: Some(self.device.ipns_key().public()),
                 };
                 let text = ticket.seal(self.device.signing(), contact.card()?.recipients())?;
                 tickets.push((contact.name.clone(), text));

@@ -63,6 +63,7 @@ pub(crate) fn node() -> NodeAddress {
         addrs: vec![],
         endpoint: key,
         endpoint_addrs: vec![],
+        relays: Vec::new(),
     }
 }
 
