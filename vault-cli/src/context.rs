@@ -7,6 +7,7 @@ use std::sync::Arc;
 use vault_core::{Device, MAX_WORK_FACTOR, Vault, decrypt_with_passphrase, system_clock};
 
 use crate::args::Global;
+use crate::config::{Config, File};
 use crate::error::{Error, Exit, Result};
 use crate::output::Output;
 use crate::passphrase;
@@ -56,6 +57,11 @@ impl Context {
     /// Opens the home.
     pub fn home(&self) -> Result<Home> {
         Ok(Home::open(&self.home_path()?)?)
+    }
+
+    /// The settings of this home.
+    pub fn config(&self, home: &Home) -> Result<Config> {
+        File::read(home)?.config()
     }
 
     /// Unlocks this home's device with the passphrase.

@@ -4,6 +4,7 @@
 mod args;
 mod car;
 mod commands;
+mod config;
 mod context;
 mod error;
 mod files;

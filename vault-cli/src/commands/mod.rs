@@ -2,6 +2,7 @@
 
 mod audit;
 mod completions;
+mod config;
 mod contact;
 mod demo;
 mod doctor;
@@ -43,6 +44,8 @@ pub enum Command {
     Inbox(inbox::InboxCommand),
     #[command(subcommand)]
     Audit(audit::Audit),
+    #[command(subcommand)]
+    Config(config::Config),
     Status(status::Status),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
@@ -75,6 +78,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Serve(args) => serve::run(context, &args),
         Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
+        Command::Config(command) => config::run(context, command),
         Command::Status(_) => status::run(context),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
