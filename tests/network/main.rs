@@ -3,6 +3,9 @@
 
 mod demo;
 mod kills;
+#[path = "../peers/link.rs"]
+mod link;
+mod lossy;
 mod people;
 mod reading;
 mod refusals;

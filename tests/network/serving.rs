@@ -31,7 +31,11 @@ impl Serving {
             "--listen-heads",
             heads,
         ];
-        let mut command = w.command(who, &arguments);
+        Self::spawn(w.command(who, &arguments))
+    }
+
+    /// Runs a command that serves.
+    pub fn spawn(mut command: Command) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
@@ -39,7 +43,7 @@ impl Serving {
         stdout.read_line(&mut line).unwrap();
         let Ok(event) = serde_json::from_str::<Value>(&line) else {
             let status = child.wait().unwrap();
-            panic!("{who} is not served: {status}, {line}");
+            panic!("not served: {status}, {line}");
         };
         assert_eq!(event["event"], "serving");
         Self {
