@@ -12,6 +12,7 @@ use crate::audit::{AuditEntry, SealedEntry};
 use crate::block::{Block, Cid, Codec, Digest};
 use crate::body::long::LongReader;
 use crate::body::{BodyContext, Location, open_packed};
+use crate::car::{CarReader, CarSection, CarWriter};
 use crate::codec;
 use crate::envelope::{
     IdentityKey, RecipientKey, decrypt_with, decrypt_with_passphrase, open_envelope, seal_envelope,
@@ -54,6 +55,7 @@ pub const TARGETS: &[Target] = &[
     ("body", body),
     ("long_body", long_body),
     ("checkpoint", checkpoint),
+    ("car", car),
     ("car_store", car_store),
     ("record", record),
 ];
@@ -325,6 +327,32 @@ fn checkpoint(bytes: &[u8]) {
         assert_eq!(parsed.as_ref(), Ok(signed.unverified()));
     }
     let _ = Checkpoint::from_text(text(bytes));
+}
+
+/// What a CAR reads as, it reads as again when it is written anew.
+fn car(bytes: &[u8]) {
+    let Ok(mut reader) = CarReader::new(bytes) else {
+        return;
+    };
+    let roots = reader.roots().to_vec();
+    let Ok(mut writer) = CarWriter::new(Vec::new(), &roots) else {
+        return;
+    };
+    let mut blocks = Vec::new();
+    for section in reader.by_ref().flatten() {
+        if let CarSection::Block(block) = section {
+            assert!(writer.put(&block).is_ok());
+            blocks.push(block);
+        }
+    }
+    assert!(reader.position() <= bytes.len() as u64 && reader.next().is_none());
+    let again = writer.finish().unwrap_or_default();
+    let again = CarReader::new(&again[..]).map(|reader| {
+        assert_eq!(reader.roots(), roots);
+        reader.map_while(Result::ok).collect::<Vec<_>>()
+    });
+    let blocks: Vec<_> = blocks.into_iter().map(CarSection::Block).collect();
+    assert!(again.is_ok_and(|again| again == blocks));
 }
 
 /// A folder for one run of [`car_store`].

@@ -42,6 +42,7 @@ mod address;
 mod audit;
 mod block;
 mod body;
+mod car;
 mod codec;
 mod envelope;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -76,6 +77,7 @@ pub use address::NodeAddress;
 pub use audit::{Act, AuditEntry, RevokeLevel};
 pub use block::{Block, BlockError, Cid, Codec, Digest, MAX_BLOCK_LEN, ParseCidError};
 pub use body::{BodyError, HeaderError, Location, RecordHeader};
+pub use car::{CarError, CarReader, CarSection, CarWriter};
 pub use codec::DecodeError;
 pub use envelope::{
     DEFAULT_WORK_FACTOR, ENVELOPE_LEN, ENVELOPE_PAYLOAD_MAX, EnvelopeError, IdentityKey,

@@ -29,7 +29,8 @@ pub enum PinSetError {
     Malformed(#[from] DecodeError),
 }
 
-fn link(cid: &Cid) -> IpldCid {
+/// A link to a block, as dag-cbor has it.
+pub(crate) fn link(cid: &Cid) -> IpldCid {
     #[allow(clippy::expect_used)] // `Cid` is a CIDv1 by construction
     IpldCid::try_from(&cid.to_bytes()[..]).expect("own CIDs are valid")
 }

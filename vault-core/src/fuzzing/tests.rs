@@ -111,6 +111,15 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             [&100_u64.to_be_bytes()[..], &[0, 1], &[5; 300]].concat(),
         ],
         "checkpoint" => vec![samples::checkpoint()],
+        "car" => {
+            let blocks = [b"first", b"other"].map(|d| Block::new(Codec::Raw, d.to_vec()).unwrap());
+            let mut writer = CarWriter::new(Vec::new(), &[blocks[0].cid()]).unwrap();
+            blocks.iter().for_each(|block| writer.put(block).unwrap());
+            let mut foreign = CarWriter::new(Vec::new(), &[]).unwrap().finish().unwrap();
+            foreign.extend([&[35, 0x12, 0x20][..], &[7; 32], b"x"].concat());
+            foreign.extend([&[38, 1, 0x55, 0x12, 32][..], &[7; 32], b"xy"].concat());
+            vec![writer.finish().unwrap(), foreign]
+        }
         "car_store" => {
             let dir = tempfile::tempdir().unwrap();
             let store = CarStore::open(dir.path()).unwrap();

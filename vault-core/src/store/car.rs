@@ -17,6 +17,7 @@ use super::index::{self, IndexHead};
 use super::segment::{self, HEADER, HEADER_LEN, Section, section_len};
 use super::{BlockStore, StoreError, files, refuse_zeros};
 use crate::block::{Block, Cid};
+use crate::car::section_head;
 
 /// Length at which a segment is closed, in bytes.
 const SEGMENT_LEN: u64 = 256 << 20;
@@ -175,7 +176,7 @@ impl CarStore {
                 if !sections.is_empty() && at + section_len(len) > self.segment_len {
                     break;
                 }
-                let head = segment::head(block.cid(), len);
+                let head = section_head(block.cid(), len);
                 let section = Section {
                     cid: block.cid(),
                     offset: at + head.len() as u64,

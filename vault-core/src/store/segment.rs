@@ -15,6 +15,9 @@ use std::io::{self, ErrorKind};
 use sha2::{Digest as _, Sha256};
 
 use crate::block::{Block, Cid, Codec, Digest, MAX_BLOCK_LEN};
+#[cfg(test)]
+use crate::car::section_head;
+use crate::car::{parse_varint, varint};
 
 /// The CARv1 header `{"roots": [], "version": 1}`, with its length before it.
 pub(super) const HEADER: [u8; 18] = *b"\x11\xa2eroots\x80gversion\x01";
@@ -76,32 +79,12 @@ pub(super) fn section_len(len: u32) -> u64 {
     body + varint(body).len() as u64
 }
 
-/// The head of a block's section.
-pub(super) fn head(cid: Cid, len: u32) -> Vec<u8> {
-    let mut head = varint(Cid::LEN as u64 + u64::from(len));
-    head.extend_from_slice(&cid.to_bytes());
-    head
-}
-
-fn varint(mut value: u64) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(MAX_HEAD);
-    while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-    bytes
-}
-
-/// Reads a section's head: data length, CID, length of the head. Only what [`head`] writes is
-/// accepted, so lengths can be computed back.
+/// Reads a section's head: data length, CID, length of the head. Only what `section_head`
+/// writes is accepted, so lengths can be computed back.
 fn parse_head(bytes: &[u8]) -> Option<(u32, Cid, usize)> {
-    let width = bytes.iter().take(3).position(|byte| byte & 0x80 == 0)? + 1;
-    let body = (0..width).fold(0_u64, |sum, at| {
-        sum | u64::from(bytes[at] & 0x7f) << (7 * at)
-    });
+    let (body, width) = parse_varint(bytes)?;
     let len = body.checked_sub(Cid::LEN as u64)?;
-    if len > MAX_BLOCK_LEN as u64 || varint(body).len() != width {
+    if len > MAX_BLOCK_LEN as u64 {
         return None;
     }
     let cid = Cid::from_bytes(bytes.get(width..width + Cid::LEN)?).ok()?;
@@ -302,14 +285,17 @@ mod tests {
     fn heads_round_trip_and_nothing_else_is_read() {
         for len in [0, 1, 91, 92, 16_347, 16_348, 262_400, MAX_BLOCK_LEN as u32] {
             let cid = block(u64::from(len), 64).cid();
-            let bytes = head(cid, len);
+            let bytes = section_head(cid, len);
             assert_eq!(parse_head(&bytes), Some((len, cid, bytes.len())));
             assert_eq!(section_len(len), (bytes.len() + len as usize) as u64);
             assert_eq!(parse_head(&bytes[..bytes.len() - 1]), None);
         }
         let cid = block(1, 64).cid();
-        assert_eq!(parse_head(&head(cid, MAX_BLOCK_LEN as u32 + 1)), None);
-        let mut padded = head(cid, 0); // 36 = 0x24, here as two bytes
+        assert_eq!(
+            parse_head(&section_head(cid, MAX_BLOCK_LEN as u32 + 1)),
+            None
+        );
+        let mut padded = section_head(cid, 0); // 36 = 0x24, here as two bytes
         padded.splice(..1, [0xa4, 0x00]);
         assert_eq!(parse_head(&padded), None);
         assert_eq!(parse_head(&[0; 50]), None);
