@@ -60,7 +60,7 @@ mod pack;
 mod pins;
 #[cfg(test)]
 mod proof;
-mod random;
+pub mod random;
 mod reader;
 pub mod record;
 #[cfg(test)]

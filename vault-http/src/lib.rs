@@ -4,3 +4,5 @@
 //! checked by its hash or its signature before it is used.
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod client;
