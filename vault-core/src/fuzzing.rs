@@ -22,6 +22,7 @@ use crate::head::{Head, HeadBody};
 use crate::identity::{Card, Device, Signers};
 use crate::ids::{GrantId, RecordId, VaultId, VersionId};
 use crate::index::{IndexEntry, Item};
+use crate::ipns::{self, IpnsName, IpnsRecord};
 use crate::keys::{Namespace, PublicKey, RecoveryWords, SecretKey, Signed, SigningKey};
 use crate::log::{Checkpoint, SignedCheckpoint, TreeHash};
 use crate::reader::Following;
@@ -58,6 +59,7 @@ pub const TARGETS: &[Target] = &[
     ("car", car),
     ("car_store", car_store),
     ("record", record),
+    ("ipns_record", ipns_record),
 ];
 
 /// Runs one entry by its name; names that are not in [`TARGETS`] do nothing.
@@ -353,6 +355,17 @@ fn car(bytes: &[u8]) {
     });
     let blocks: Vec<_> = blocks.into_iter().map(CarSection::Block).collect();
     assert!(again.is_ok_and(|again| again == blocks));
+}
+
+fn ipns_record(bytes: &[u8]) {
+    let name = IpnsName::new(owner().public());
+    if let Ok(record) = IpnsRecord::from_bytes(bytes, &name, 0) {
+        assert_eq!(record.as_bytes(), bytes);
+    }
+    let _ = IpnsRecord::from_bytes(&ipns::sign_raw(bytes, &owner()), &name, 0);
+    if let Ok(name) = text(bytes).parse::<IpnsName>() {
+        assert_eq!(name.to_string().parse(), Ok(name));
+    }
 }
 
 /// A folder for one run of [`car_store`].

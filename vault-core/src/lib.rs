@@ -54,6 +54,7 @@ mod home;
 mod identity;
 mod ids;
 mod index;
+mod ipns;
 mod keys;
 pub mod log;
 mod pack;
@@ -93,6 +94,10 @@ pub use home::{CacheStore, Home, HomeStorage};
 pub use identity::{Card, CardError, Device, IdentityFileError, Signers, SignersError};
 pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
 pub use index::{IndexEntry, PageError};
+pub use ipns::{
+    IPNS_LIFETIME, IPNS_TTL, IpnsError, IpnsName, IpnsRecord, MAX_IPNS_RECORD_LEN,
+    ParseIpnsNameError,
+};
 pub use keys::{
     PublicKey, RecoveryWords, Signature, SignatureError, WordsError, fingerprint_words,
 };

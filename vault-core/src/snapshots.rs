@@ -101,6 +101,13 @@ fn structures_with_private_fields() {
 }
 
 #[test]
+fn ipns_records() {
+    let head = samples::head().block().cid();
+    let record = crate::IpnsRecord::sign(&device(), head, 9, samples::TIME);
+    insta::assert_snapshot!("ipns_record", shown(&record.data()));
+}
+
+#[test]
 fn identity_files() {
     let text = samples::identity_text();
     let device = Device::from_identity_text(&text).unwrap();

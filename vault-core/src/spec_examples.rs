@@ -23,6 +23,7 @@ use crate::head::{Head, HeadBody, ZeroPointer, log_origin};
 use crate::identity::Signers;
 use crate::ids::{DeviceId, GrantId, RecordId, VersionId};
 use crate::index::{IndexEntry, Item, PageRef};
+use crate::ipns::{IpnsName, IpnsRecord};
 use crate::keys::{KeyPurpose, RecoveryWords, SecretKey, SigningKey, derive, fingerprint_words};
 use crate::log::{Appender, Checkpoint};
 use crate::pins;
@@ -293,6 +294,16 @@ fn logs(all: &mut Examples) {
     all.insert("head", hex(head.block().data()));
 }
 
+fn names(all: &mut Examples) {
+    let key = SigningKey::from_seed(&[3; 32]);
+    let name = IpnsName::new(key.public());
+    all.insert("ipns-name", format!("{name}\n{}", name.to_peer_id()));
+    let head = Cid::new(Codec::DagCbor, Digest::of(b"head"));
+    let record = IpnsRecord::sign(&key, head, 1, TIME);
+    all.insert("ipns-data", hex(&record.data()));
+    all.insert("ipns-record", hex(record.as_bytes()));
+}
+
 fn segment(all: &mut Examples) {
     let dir = tempfile::tempdir().unwrap();
     let store = CarStore::open(dir.path()).unwrap();
@@ -332,6 +343,7 @@ fn every_example_of_the_specification_is_recomputed() {
     sealing(&mut all);
     grants(&mut all);
     logs(&mut all);
+    names(&mut all);
     segment(&mut all);
 
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/SPEC.md");

@@ -134,6 +134,12 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             let segment = std::fs::read(segment.unwrap()).unwrap();
             vec![with_choice(0, &segment), with_choice(1, &segment[18..])]
         }
+        "ipns_record" => {
+            let head = samples::head().block().cid();
+            let record = IpnsRecord::sign(&owner(), head, 9, samples::TIME);
+            let name = IpnsName::new(owner().public());
+            vec![record.data(), record.as_bytes().to_vec(), name.to_string().into_bytes()]
+        }
         "record" => vec![
             with_choice(
                 0,

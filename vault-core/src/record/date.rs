@@ -215,7 +215,8 @@ fn number(text: &str, digits: usize) -> Option<u32> {
     plain.then(|| text.parse().ok()).flatten()
 }
 
-fn days_in_month(year: i64, month: u8) -> u8 {
+/// Days of a month in the proleptic Gregorian calendar.
+pub(crate) fn days_in_month(year: i64, month: u8) -> u8 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -226,7 +227,7 @@ fn days_in_month(year: i64, month: u8) -> u8 {
 
 /// Days since 1970-01-01 in the proleptic Gregorian calendar, counted from 1 March 0000 so that the
 /// leap day ends the year.
-fn days_from_civil(year: i64, month: u8, day: u8) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: u8, day: u8) -> i64 {
     let (month, day) = (i64::from(month), i64::from(day));
     let year = if month > 2 { year } else { year - 1 };
     let month_from_march = (month + 9) % 12;

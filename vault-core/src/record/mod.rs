@@ -20,6 +20,7 @@ mod xml;
 
 pub use category::{Category, ParseCategoryError};
 pub use date::{ClinicalDate, ParseDateError};
+pub(crate) use date::{days_from_civil, days_in_month};
 pub use fhir::{FHIR_JSON, FhirError, summary};
 pub use kind::{Kind, ParseKindError};
 pub use label::{Label, ParseLabelError};
