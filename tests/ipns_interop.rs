@@ -93,7 +93,7 @@ fn their_records_are_read(tool: &Tool) {
     assert_eq!(theirs.parse(), Ok(name));
     for versions in ["both", "newest"] {
         let value = format!("/ipfs/{HEAD}");
-        let sign = |until| ["sign", SEED, &value, "9", until, versions].map(str::to_owned);
+        let sign = |until: &str| ["sign", SEED, &value, "9", until, versions].map(str::to_owned);
         let run = |until: &str| {
             let args = sign(until);
             tool.run(&args.each_ref().map(String::as_str), b"")
