@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// scope says which records a grant takes in (10.7).
+type scope struct {
+	All           bool         `cbor:"all" json:"all"`
+	Kinds         []string     `cbor:"kinds" json:"kinds"`
+	Since         *string      `cbor:"since" json:"since"`
+	Until         *string      `cbor:"until" json:"until"`
+	Records       []id16       `cbor:"records" json:"records"`
+	Categories    categoryList `cbor:"categories" json:"categories"`
+	WithLabels    []string     `cbor:"with_labels" json:"with_labels"`
+	WithoutLabels []string     `cbor:"without_labels" json:"without_labels"`
+}
+
+// categoryList is an array of small numbers; a plain []uint8 would be a byte string.
+type categoryList []uint16
+
+// notSensitive are the labels that need not be named to be read (8.2).
+var notSensitive = []string{"U", "L", "M", "N"}
+
+func (s *scope) check() error {
+	texts := [][]string{s.Kinds, s.WithLabels, s.WithoutLabels}
+	for _, list := range texts {
+		if !ascending(list, strings.Compare) {
+			return errors.New("scope: an array is not sorted and distinct")
+		}
+	}
+	if !ascending(s.Categories, func(a, b uint16) int { return int(a) - int(b) }) ||
+		!ascending(s.Records, func(a, b id16) int { return strings.Compare(string(a[:]), string(b[:])) }) {
+		return errors.New("scope: an array is not sorted and distinct")
+	}
+	for _, bound := range []*string{s.Since, s.Until} {
+		if bound != nil && !dateForm.MatchString(*bound) {
+			return fmt.Errorf("scope: date %q", *bound)
+		}
+	}
+	return nil
+}
+
+func ascending[T any](list []T, compare func(a, b T) int) bool {
+	for i := 1; i < len(list); i++ {
+		if compare(list[i-1], list[i]) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// holds tells whether a record is in the scope by id, kind, category and labels: rules 1 to 3. The
+// dates of rule 4 need the full date of the signed header, which an index entry has to the day only.
+func (s *scope) holds(e *entry) bool {
+	named := slices.Contains(s.Records, e.record)
+	if !s.All && !named && !slices.Contains(s.Kinds, e.kind) && !slices.Contains(s.Categories, uint16(e.category)) {
+		return false
+	}
+	for _, label := range e.labels {
+		if slices.Contains(s.WithoutLabels, label) {
+			return false
+		}
+		if !named && !slices.Contains(notSensitive, label) && !slices.Contains(s.WithLabels, label) {
+			return false
+		}
+	}
+	return (s.Since == nil && s.Until == nil) || e.date != ""
+}

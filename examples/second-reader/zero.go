@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// zeroRoot is the root of grant zero: the patient's own view (14.2).
+type zeroRoot struct {
+	V        version   `cbor:"v"`
+	Name     string    `cbor:"name"`
+	Audit    []pageRef `cbor:"audit"`
+	Grants   []pageRef `cbor:"grants"`
+	Dummies  []digest  `cbor:"dummies"`
+	Records  []pageRef `cbor:"records"`
+	Secrets  secrets   `cbor:"secrets"`
+	Contacts []pageRef `cbor:"contacts"`
+}
+
+type secrets struct {
+	Log   [32]byte `cbor:"log"`
+	Names [32]byte `cbor:"names"`
+}
+
+// envelopePayload is what an envelope holds (10.2).
+type envelopePayload struct {
+	V      version  `cbor:"v"`
+	To     [32]byte `cbor:"to"`
+	Key    [32]byte `cbor:"key"`
+	Grant  id16     `cbor:"grant"`
+	Vault  id32     `cbor:"vault"`
+	Signer id32     `cbor:"signer"`
+}
+
+// openGrantKey checks an envelope's payload and gives the grant key in it.
+func openGrantKey(payload []byte, list *signers, grant id16, to *hybrid) (key [32]byte, err error) {
+	var p envelopePayload
+	outer, err := openSigned("envelope", payload, 2048, &p)
+	if err != nil {
+		return key, err
+	}
+	if err := list.verifyEver(outer, "envelope", p.Signer); err != nil {
+		return key, err
+	}
+	if p.Vault != list.vault() || p.Grant != grant || p.To != hash(to.public) {
+		return key, errors.New("envelope: made for another vault, grant or recipient")
+	}
+	return p.Key, nil
+}
+
+// openZero opens grant zero with the identity of the patient (14).
+func openZero(store *blocks, h *head, who *identity) (*zeroRoot, error) {
+	block, err := store.raw(h.Zero.Envelopes)
+	if err != nil {
+		return nil, err
+	}
+	envelopes, err := openObject(block, who.zeroCover, context("zero-cover", h.Vault[:]), h.Zero.EnvelopesLen)
+	if err != nil {
+		return nil, fmt.Errorf("grant zero's envelopes: %w", err)
+	}
+	if len(envelopes) == 0 || len(envelopes)%envelopeSize != 0 {
+		return nil, fmt.Errorf("grant zero's envelopes: %d bytes", len(envelopes))
+	}
+	err = nil
+	for ; len(envelopes) > 0; envelopes = envelopes[envelopeSize:] {
+		payload, failed := openEnvelope(envelopes[:envelopeSize], who.hybrid)
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		key, failed := openGrantKey(payload, h.list, id16{}, who.hybrid)
+		if failed != nil {
+			return nil, failed
+		}
+		return openZeroRoot(store, h, key)
+	}
+	return nil, fmt.Errorf("no envelope of grant zero opens with this identity: %w", err)
+}
+
+func openZeroRoot(store *blocks, h *head, key [32]byte) (*zeroRoot, error) {
+	block, err := store.raw(h.Zero.Root)
+	if err != nil {
+		return nil, err
+	}
+	zero := id16{}
+	plain, err := openObject(block, key, context("grant-root", h.Vault[:], zero[:]), h.Zero.RootLen)
+	if err != nil {
+		return nil, fmt.Errorf("grant zero's root: %w", err)
+	}
+	if sealedLength(uint64(len(plain))) != uint64(len(block)) {
+		return nil, errors.New("grant zero's root does not fill its block")
+	}
+	if len(plain) < 4 || uint64(binary.BigEndian.Uint32(plain)) > uint64(len(plain)-4) {
+		return nil, errors.New("grant zero's root: a wrong length")
+	}
+	length := 4 + binary.BigEndian.Uint32(plain)
+	if !allZero(plain[length:]) {
+		return nil, errors.New("grant zero's root: bytes behind the map")
+	}
+	var root zeroRoot
+	if err := decode(plain[4:length], &root); err != nil {
+		return nil, fmt.Errorf("grant zero's root: %w", err)
+	}
+	return &root, nil
+}
