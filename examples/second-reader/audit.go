@@ -27,10 +27,12 @@ type noteKey struct {
 }
 
 func (k noteKey) Name() string { return k.name }
+
 func (k noteKey) KeyHash() uint32 {
 	sum := sha256.Sum256([]byte(k.name + "\n\x01" + string(k.key[:])))
 	return binary.BigEndian.Uint32(sum[:])
 }
+
 func (k noteKey) Verify(message, signature []byte) bool {
 	return verifyStrict(k.key, message, signature) == nil
 }

@@ -180,10 +180,14 @@ func (p *indexPage) resolve(raw *rawEntry) (*entry, error) {
 		kind: kind, category: raw.Category, title: raw.Title, labels: labels, mediaType: mediaType,
 		source: raw.Source, size: raw.Length, added: raw.Added, seq: raw.Seq, contentName: raw.ContentName,
 	}
+	m := meta{Kind: kind, Category: e.category, Title: e.title, Labels: labels, MediaType: mediaType}
 	if raw.Date != nil {
-		e.date = *raw.Date
+		e.date, m.Date = *raw.Date, *raw.Date
 	}
-	return e, nil
+	if raw.Source != nil {
+		m.Source = *raw.Source
+	}
+	return e, m.check()
 }
 
 // compare tells whether an entry says of a version what its signed header says.

@@ -9,21 +9,21 @@ import (
 	"strings"
 )
 
-// recordView is a version as it is printed.
+// recordView is a version as it is printed. The fields of its JSON are sorted.
 type recordView struct {
-	Record    id16     `json:"record"`
-	Version   id16     `json:"version"`
-	Kind      string   `json:"kind"`
+	Added     string   `json:"added"`
+	Bytes     uint64   `json:"bytes"`
 	Category  string   `json:"category"`
 	Date      *string  `json:"date"`
-	Title     string   `json:"title"`
+	File      string   `json:"file,omitempty"`
+	FileName  *string  `json:"file_name,omitempty"`
+	Kind      string   `json:"kind"`
 	Labels    []string `json:"labels"`
 	MediaType string   `json:"media_type"`
+	Record    id16     `json:"record"`
 	Source    *string  `json:"source_id"`
-	Bytes     uint64   `json:"bytes"`
-	Added     string   `json:"added"`
-	FileName  *string  `json:"file_name,omitempty"`
-	File      string   `json:"file,omitempty"`
+	Title     string   `json:"title"`
+	Version   id16     `json:"version"`
 }
 
 func view(e *entry) recordView {
@@ -63,7 +63,7 @@ func saveWhole(folder, name string, content io.Reader) (err error) {
 		}
 	}()
 	_, err = io.Copy(file, content)
-	if err := errors.Join(err, file.Sync(), file.Close()); err != nil {
+	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), filepath.Join(folder, name))

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -59,7 +60,7 @@ func (m *meta) check() error {
 		return fmt.Errorf("kind %q", m.Kind)
 	case int(m.Category) >= len(categories):
 		return fmt.Errorf("category %d", m.Category)
-	case m.Date != "" && !dateForm.MatchString(m.Date):
+	case m.Date != "" && !isDate(m.Date):
 		return fmt.Errorf("date %q", m.Date)
 	}
 	if err := checkLabels(m.Labels); err != nil {
@@ -75,6 +76,23 @@ func (m *meta) check() error {
 		return fmt.Errorf("source name: %w", err)
 	}
 	return nil
+}
+
+// isDate tells whether a text is a clinical date: of one of the forms, a day of the calendar from
+// year 1 on, a time of day with up to 60 seconds, an offset below 15 hours.
+func isDate(text string) bool {
+	if !dateForm.MatchString(text) || text[:4] == "0000" {
+		return false
+	}
+	day, clock, timed := strings.Cut(text, "T")
+	if _, err := time.Parse("2006-01-02"[:len(day)], day); err != nil || !timed {
+		return err == nil
+	}
+	if clock[:2] > "23" || clock[3:5] > "59" || clock[5] == ':' && clock[6:8] > "60" {
+		return false
+	}
+	offset := clock[len(clock)-len("hh:mm"):]
+	return clock[len(clock)-1] == 'Z' || offset[:2] <= "14" && offset[3:] <= "59"
 }
 
 func checkLabels(labels []string) error {
@@ -108,7 +126,7 @@ func (h *recordHeader) check() error {
 	return nil
 }
 
-// checkClean refuses control and direction-changing characters, white space at either end and any
+// checkClean refuses control and direction-changing characters and U+FEFF, white space at either end and any
 // within that is not a single space (8.2).
 func checkClean(text string, limit int) error {
 	if utf8.RuneCountInString(text) > limit {
@@ -116,7 +134,7 @@ func checkClean(text string, limit int) error {
 	}
 	before := ' '
 	for _, c := range text {
-		if unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) {
+		if unicode.IsControl(c) || unicode.Is(unicode.Bidi_Control, c) || c == '\uFEFF' {
 			return fmt.Errorf("the character %U", c)
 		}
 		if unicode.IsSpace(c) && (c != ' ' || before == ' ') {

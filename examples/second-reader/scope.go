@@ -37,7 +37,7 @@ func (s *scope) check() error {
 		return errors.New("scope: an array is not sorted and distinct")
 	}
 	for _, bound := range []*string{s.Since, s.Until} {
-		if bound != nil && !dateForm.MatchString(*bound) {
+		if bound != nil && !isDate(*bound) {
 			return fmt.Errorf("scope: date %q", *bound)
 		}
 	}

@@ -102,5 +102,5 @@ func openZeroRoot(store *blocks, h *head, key [32]byte) (*zeroRoot, error) {
 	if err := decode(plain[4:length], &root); err != nil {
 		return nil, fmt.Errorf("grant zero's root: %w", err)
 	}
-	return &root, nil
+	return &root, checkName(root.Name, 100)
 }

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+)
+
+// The examples of docs/SPEC.md, read by this program.
+
+func examples(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile("../../docs/SPEC.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, block := range strings.Split(string(text), "```example ")[1:] {
+		name, body, _ := strings.Cut(block, "\n")
+		body, _, _ = strings.Cut(body, "```")
+		all[name] = body
+	}
+	return all
+}
+
+func fromHex(t *testing.T, text string) []byte {
+	t.Helper()
+	data, err := hex.DecodeString(strings.Join(strings.Fields(text), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func filled[T ~[16]byte | ~[32]byte](value byte) (id T) {
+	copyInto := any(&id)
+	switch id := copyInto.(type) {
+	case *id16:
+		copy(id[:], bytes.Repeat([]byte{value}, 16))
+	case *id32:
+		copy(id[:], bytes.Repeat([]byte{value}, 32))
+	case *[32]byte:
+		copy(id[:], bytes.Repeat([]byte{value}, 32))
+	}
+	return id
+}
+
+func equal(t *testing.T, what, got, want string) {
+	t.Helper()
+	if strings.TrimSpace(got) != strings.TrimSpace(want) {
+		t.Errorf("%s: got\n%s\nwanted\n%s", what, got, want)
+	}
+}
+
+func TestNamesAndKeys(t *testing.T) {
+	spec := examples(t)
+	var id id16
+	for i := range id {
+		id[i] = byte(i)
+	}
+	equal(t, "record-id", id.String(), spec["record-id"])
+	parsed, err := parseID16(strings.ToUpper(strings.TrimSpace(spec["record-id"])))
+	if err != nil || parsed != id {
+		t.Errorf("record-id in upper case: %v", err)
+	}
+	owner := ed25519Public(filled[[32]byte](1))
+	equal(t, "owner-key", hex.EncodeToString(owner[:]), spec["owner-key"])
+	equal(t, "vault-id", vaultID(owner).String(), spec["vault-id"])
+	equal(t, "fingerprint", fingerprint(owner), spec["fingerprint"])
+	equal(t, "cid", digest(hash([]byte("hello"))).String(), spec["cid"])
+	equal(t, "filler", digest(hash(make([]byte, 5))).String(), spec["filler"])
+	for _, line := range strings.Split(strings.TrimSpace(spec["derived-keys"]), "\n") {
+		label, key, _ := strings.Cut(line, " ")
+		got := derive(filled[[32]byte](1), label)
+		equal(t, label, hex.EncodeToString(got[:]), key)
+	}
+	lines := strings.Split(spec["words"], "\n")
+	who, err := identityFromWords(strings.ToUpper(lines[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "words", hex.EncodeToString(who.owner[:]), lines[1])
+	if _, err := identityFromWords(strings.Replace(lines[0], "art", "zoo", 1)); err == nil {
+		t.Error("words with a wrong checksum are taken")
+	}
+	if sum := hash([]byte(english)); hex.EncodeToString(sum[:]) != "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda" {
+		t.Error("english.txt is not the list of BIP-39")
+	}
+}
+
+func TestSealing(t *testing.T) {
+	spec := examples(t)
+	var key [32]byte
+	for i := range key {
+		key[i] = byte(i)
+	}
+	sealed := fromHex(t, spec["sealed"])
+	plain, err := openSealed(key, []byte("medvault"), sealed)
+	if err != nil || string(plain) != "hello" {
+		t.Errorf("sealed: %q, %v", plain, err)
+	}
+	for at := range sealed {
+		bad := bytes.Clone(sealed)
+		bad[at] ^= 1
+		if _, err := openSealed(key, []byte("medvault"), bad); err == nil {
+			t.Errorf("sealed: opens with byte %d changed", at)
+		}
+		if _, err := openSealed(key, []byte("medvault"), sealed[:at]); err == nil {
+			t.Errorf("sealed: opens when cut to %d bytes", at)
+		}
+	}
+	vault := vaultID(ed25519Public(filled[[32]byte](1)))
+	record, version, grant := filled[id16](0x11), filled[id16](0x22), filled[id16](0x33)
+	got := context("body", vault[:], record[:], version[:], []byte("Observation"))
+	equal(t, "body-context", hex.EncodeToString(got), strings.ReplaceAll(spec["body-context"], "\n", ""))
+	got = context("grant-root", vault[:], grant[:])
+	equal(t, "root-context", hex.EncodeToString(got), strings.ReplaceAll(spec["root-context"], "\n", ""))
+	for _, line := range strings.Split(strings.TrimSpace(spec["padme"]), "\n") {
+		var length, padded uint64
+		fmt.Sscan(line, &length, &padded)
+		if padme(length) != padded {
+			t.Errorf("padmé of %d: %d", length, padme(length))
+		}
+	}
+	for _, line := range strings.Split(strings.TrimSpace(spec["long-bodies"]), "\n") {
+		length, rest := uint64(0), ""
+		fmt.Sscan(line, &length)
+		levels := []uint64{blocksFor(length)}
+		for levels[len(levels)-1] > 4 {
+			levels = append(levels, blocksFor(levels[len(levels)-1]*32))
+		}
+		rest = strings.ReplaceAll(fmt.Sprint(levels), " ", ", ")
+		equal(t, "long body", fmt.Sprintf("%d %d %s", length, len(levels)-1, rest), line)
+	}
+	for n := range uint64(3 * slotSize) {
+		if back, err := plainLength(sealedLength(n)); err != nil || back != n {
+			t.Fatalf("length %d comes back as %d, %v", n, back, err)
+		}
+	}
+}
+
+func TestSignedStructures(t *testing.T) {
+	spec := examples(t)
+	list, err := openSigners(fromHex(t, spec["signers"]))
+	if err != nil || list.Serial != 7 || len(list.Keys) != 1 {
+		t.Fatalf("signers: %+v, %v", list, err)
+	}
+	grant := filled[id16](0x33)
+	terms, err := openTerms(fromHex(t, spec["terms"]), list, grant)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tag := readerTag(filled[[32]byte](0x88), grant)
+	equal(t, "reader-tag", hex.EncodeToString(tag[:]), spec["reader-tag"])
+	if terms.Recipients[0] != tag {
+		t.Error("terms: the reader's tag is not there")
+	}
+	reader, err := newHybrid(filled[[32]byte](4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := openGrantKey(fromHex(t, spec["envelope-payload"]), list, grant, reader)
+	if err != nil || key != filled[[32]byte](0x77) {
+		t.Errorf("envelope-payload: %v", err)
+	}
+	other, _ := newHybrid(filled[[32]byte](5))
+	if _, err := openGrantKey(fromHex(t, spec["envelope-payload"]), list, grant, other); err == nil {
+		t.Error("an envelope opens for another reader")
+	}
+	h, err := openHead(fromHex(t, spec["head"]), list.vault())
+	if err != nil || h.Seq != 1 || h.tree.size != 1 {
+		t.Fatalf("head: %+v, %v", h, err)
+	}
+	checkpoint, err := openCheckpoint([]byte(spec["checkpoint"]), list.vault(), h.Signer)
+	if err != nil || checkpoint != h.tree {
+		t.Errorf("checkpoint: %v", err)
+	}
+	entry := fromHex(t, spec["audit-entry"])
+	leaf := leafHash(derive(filled[[32]byte](0xcc), "leaf-salt"), 0, entry)
+	equal(t, "log-leaf", hex.EncodeToString(leaf[:]), spec["log-leaf"])
+	if leaf != h.tree.root {
+		t.Error("the root of a log of one entry is not its leaf hash")
+	}
+	if entries, err := parseEntries([][]byte{entry}); err != nil || entries[0].name != "vault-created" {
+		t.Errorf("audit-entry: %v", err)
+	}
+	for at := range fromHex(t, spec["head"]) {
+		bad := fromHex(t, spec["head"])
+		bad[at] ^= 1
+		if _, err := openHead(bad, list.vault()); err == nil {
+			t.Errorf("head: holds with byte %d changed", at)
+		}
+	}
+}
+
+func TestPlacesAndPages(t *testing.T) {
+	spec := examples(t)
+	var ref pageRef
+	if err := decode(fromHex(t, spec["page-reference"]), &ref); err != nil {
+		t.Error(err)
+	}
+	var page indexPage
+	if err := decode(fromHex(t, spec["page"]), &page); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := page.resolve(&page.Entries[0]); err != nil || e.title != "Hemoglobin" || e.depth != nil || e.offset != 0 || e.length != 512 {
+		t.Errorf("page: %+v, %v", e, err)
+	}
+	plain := make([]byte, 192)
+	copy(plain, fromHex(t, spec["pointer"]))
+	if p, err := parsePointer(plain); err != nil || p.RootLen != 900 {
+		t.Errorf("pointer: %v", err)
+	}
+	plain[191] = 1
+	if _, err := parsePointer(plain); err == nil {
+		t.Error("a pointer with bytes behind its map is taken")
+	}
+	tag := hmac256(derive(filled[[32]byte](0x88), "relation-tag"), u64(9), u32(0))
+	equal(t, "directory-tag", hex.EncodeToString(tag[:16]), spec["directory-tag"])
+	var links []link
+	shard := fromHex(t, spec["pin-shard"])
+	if err := decode(shard, &links); err != nil || len(links) != 2 || links[0].cid.digest() != hash([]byte("b")) {
+		t.Errorf("pin-shard: %v, %v", links, err)
+	}
+	if err := decode(fromHex(t, spec["pin-root"]), &links); err != nil || links[0].cid.digest() != hash(shard) {
+		t.Errorf("pin-root: %v", err)
+	}
+	count := 0
+	_, err := readCAR(bytes.NewReader(fromHex(t, spec["segment"])), func(name cid, offset int64, length int) { count++ })
+	if err != nil || count != 1 {
+		t.Errorf("segment: %d blocks, %v", count, err)
+	}
+}
+
+func TestBody(t *testing.T) {
+	spec := examples(t)
+	plain := fromHex(t, spec["body"])
+	list, _ := openSigners(fromHex(t, spec["signers"]))
+	e := &entry{record: filled[id16](0x11), version: filled[id16](0x22), kind: "Observation", category: 1,
+		date: "2024-02-03", title: "Hemoglobin", labels: []string{"PSY"}, mediaType: "application/fhir+json", size: 5}
+	b := &body{}
+	if err := b.readHeader(plain[8:8+0x198], list.vault(), list, e); err != nil {
+		t.Fatal(err)
+	}
+	if source := b.header.Source; source == nil || *source != "a.json" || b.header.Digest != hash([]byte("hello")) {
+		t.Errorf("body: %+v", b.header)
+	}
+	e.title = "Haemoglobin"
+	if err := b.readHeader(plain[8:8+0x198], list.vault(), list, e); err == nil {
+		t.Error("a title that is not that of the header is taken")
+	}
+}
