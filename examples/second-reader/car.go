@@ -40,10 +40,11 @@ func openBlocks(paths []string, report *report) (*blocks, error) {
 	if err != nil {
 		return nil, err
 	}
-	last := "" // only the segment with the highest number may have a torn end
+	last := map[string]string{} // only the highest segment of a folder may have a torn end
 	for _, file := range files {
-		if base := filepath.Base(file); segmentName.MatchString(base) && base > filepath.Base(last) {
-			last = file
+		folder, base := filepath.Split(file)
+		if segmentName.MatchString(base) && base > last[folder] {
+			last[folder] = base
 		}
 	}
 	all := &blocks{places: map[cid]place{}}
@@ -61,7 +62,7 @@ func openBlocks(paths []string, report *report) (*blocks, error) {
 			}
 			all.places[name] = place{number, offset, length}
 		})
-		if path == last && problems.header {
+		if folder, base := filepath.Split(path); base == last[folder] && problems.header {
 			// Behind the last section that matches there may be anything: a write cut short.
 			problems.found, err = problems.found[:problems.before], nil
 		}

@@ -187,6 +187,7 @@ func (v *vault) checkGranted(g *grantItem, report *report) {
 	if uint64(len(g.entries)) != g.Count {
 		report.problem("grant %v: %d versions instead of %d", g.ID, len(g.entries), g.Count)
 	}
+	report.check(fmt.Sprintf("grant %v", g.ID), checkLogged(g, v.log))
 	own := map[id16]*entry{}
 	for i := range v.entries {
 		own[v.entries[i].version] = &v.entries[i]
@@ -201,6 +202,22 @@ func (v *vault) checkGranted(g *grantItem, report *report) {
 			report.problem("grant %v: record %v is outside its scope", g.ID, e.record)
 		}
 	}
+}
+
+// checkLogged compares a grant with the entry that logged it. Once a reader was shut out, its terms
+// were signed again.
+func checkLogged(g *grantItem, log []auditEntry) error {
+	for i := range log {
+		act, is := log[i].fields.(*actGranted)
+		if !is || act.Grant != g.ID {
+			continue
+		}
+		if len(g.Former) == 0 && (act.Terms != hash(g.Terms) || len(act.Readers) != len(g.Members)) {
+			return fmt.Errorf("entry %d of the log shows other terms or readers", i)
+		}
+		return nil
+	}
+	return errors.New("the log does not show it")
 }
 
 // checkDirectory finds the pointers of every reader of every active grant (10.5).

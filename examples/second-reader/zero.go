@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"filippo.io/age"
 )
 
 // zeroRoot is the root of grant zero: the patient's own view (14.2).
@@ -62,20 +64,21 @@ func openZero(store *blocks, h *head, who *identity) (*zeroRoot, error) {
 	if len(envelopes) == 0 || len(envelopes)%envelopeSize != 0 {
 		return nil, fmt.Errorf("grant zero's envelopes: %d bytes", len(envelopes))
 	}
-	err = nil
 	for ; len(envelopes) > 0; envelopes = envelopes[envelopeSize:] {
-		payload, failed := openEnvelope(envelopes[:envelopeSize], who.hybrid)
-		if failed != nil {
-			err = errors.Join(err, failed)
+		payload, err := openEnvelope(envelopes[:envelopeSize], who.hybrid)
+		if errors.Is(err, age.ErrIncorrectIdentity) {
 			continue
 		}
-		key, failed := openGrantKey(payload, h.list, id16{}, who.hybrid)
-		if failed != nil {
-			return nil, failed
+		if err != nil {
+			return nil, fmt.Errorf("grant zero's envelopes: %w", err)
+		}
+		key, err := openGrantKey(payload, h.list, id16{}, who.hybrid)
+		if err != nil {
+			return nil, err
 		}
 		return openZeroRoot(store, h, key)
 	}
-	return nil, fmt.Errorf("no envelope of grant zero opens with this identity: %w", err)
+	return nil, errors.New("no envelope of grant zero is for this identity: the vault may have been recovered on another device")
 }
 
 func openZeroRoot(store *blocks, h *head, key [32]byte) (*zeroRoot, error) {
