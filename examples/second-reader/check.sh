@@ -104,6 +104,15 @@ for record in $(field record < granted.json); do
 done
 ok "the doctor reads the same bytes"
 
+# The words and a copy of the blocks bring the vault back, with the grants of before.
+quiet "$medvault" --home "$work/again" --passphrase-file "$work/patient.pass" --no-input -q init --recover \
+    --work-factor 10 --words-file patient.words --blocks patient/blocks > act.out
+quiet ./reader verify -words patient.words again/blocks > verify.out
+ok "recovered: $(cat verify.out)"
+quiet ./reader grant -ticket standing.ticket -identity doctor/identity.age -passphrase-file doctor.pass -json again/blocks > again.json
+same "from the recovered vault the doctor reads" "$(count again.json)" "$granted"
+rm -rf again
+
 quiet patient -q revoke --contact doctor --yes > act.out
 if as_doctor standing.ticket granted > granted.json 2> refused.err; then fail "the doctor still reads after the revocation"; fi
 grep -q "no grant" refused.err || fail "the doctor is refused for another reason: $(cat refused.err)"

@@ -160,11 +160,18 @@ func (r *report) printSharing(v *vault) {
 		for _, m := range g.Members {
 			readers = append(readers, m.Owner)
 		}
-		r.line(map[string]any{"grant": g.ID, "status": g.Status, "extent": g.terms.Extent, "scope": g.terms.Scope, "created": moment(g.terms.Created), "purpose": g.terms.Purpose, "readers": readers, "count": g.Count},
-			"grant   %s  %s, %s, %d versions, %d readers", g.ID, g.Status, g.terms.Extent, g.Count, len(readers))
+		r.line(map[string]any{"grant": g.ID, "status": g.Status, "extent": g.terms.Extent, "scope": g.terms.Scope, "created": moment(g.terms.Created), "purpose": g.terms.Purpose, "readers": readers, "count": g.Count, "rekey_pending": g.Pending != nil},
+			"grant   %s  %s, %s, %d versions, %d readers%s", g.ID, g.Status, g.terms.Extent, g.Count, len(readers), pendingNote(g))
 		for _, receipt := range g.receipts {
 			r.line(map[string]any{"receipt": receipt},
 				"receipt %s  %s, could have opened %d, sealed again %d", g.ID, receipt.Level, receipt.CouldHaveOpened, receipt.Rekeyed)
 		}
 	}
+}
+
+func pendingNote(g *grantItem) string {
+	if g.Pending == nil {
+		return ""
+	}
+	return ", not all sealed again yet"
 }

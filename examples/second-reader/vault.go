@@ -204,15 +204,16 @@ func (v *vault) checkGranted(g *grantItem, report *report) {
 	}
 }
 
-// checkLogged compares a grant with the entry that logged it. Once a reader was shut out, its terms
-// were signed again.
+// checkLogged compares a grant with the entry that logged it. Its terms were signed again if a reader
+// was shut out or the vault recovered since.
 func checkLogged(g *grantItem, log []auditEntry) error {
 	for i := range log {
 		act, is := log[i].fields.(*actGranted)
 		if !is || act.Grant != g.ID {
 			continue
 		}
-		if len(g.Former) == 0 && (act.Terms != hash(g.Terms) || len(act.Readers) != len(g.Members)) {
+		recovered := slices.ContainsFunc(log[i:], func(e auditEntry) bool { return e.name == "vault-recovered" })
+		if len(g.Former) == 0 && !recovered && (act.Terms != hash(g.Terms) || len(act.Readers) != len(g.Members)) {
 			return fmt.Errorf("entry %d of the log shows other terms or readers", i)
 		}
 		return nil
