@@ -29,6 +29,11 @@ type blocks struct {
 	places map[cid]place
 	// cbor are the dag-cbor blocks, in the order they were found.
 	cbor []cid
+	// last is the block read last: records that joined together lie in the same pack.
+	last struct {
+		name cid
+		data []byte
+	}
 }
 
 var segmentName = regexp.MustCompile(`^segment-\d{8}\.car$`)
@@ -204,8 +209,11 @@ func (r *countingReader) ReadByte() (byte, error) {
 
 func allZero(data []byte) bool { return len(bytes.TrimLeft(data, "\x00")) == 0 }
 
-// get returns the data of a block, checked against its name once more.
+// get returns the data of a block, checked against its name once more. It must not be changed.
 func (b *blocks) get(name cid) ([]byte, error) {
+	if b.last.data != nil && b.last.name == name {
+		return b.last.data, nil
+	}
 	at, found := b.places[name]
 	if !found {
 		return nil, fmt.Errorf("block %v is missing", name)
@@ -217,6 +225,7 @@ func (b *blocks) get(name cid) ([]byte, error) {
 	if hash(data) != name.digest() {
 		return nil, fmt.Errorf("block %v changed while it was read", name)
 	}
+	b.last.name, b.last.data = name, data
 	return data, nil
 }
 
