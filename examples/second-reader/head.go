@@ -182,7 +182,4 @@ func (h *head) checkPins(store *blocks, live map[digest]bool, report *report) {
 			report.problem("block %v is named but not pinned", name)
 		}
 	}
-	if !slices.IsSortedFunc(pinned, func(a, b digest) int { return bytes.Compare(a[:], b[:]) }) {
-		report.problem("the pin set is not sorted")
-	}
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Ids (section 2): 16 random bytes, or 32 bytes of a hash or a key.
@@ -68,12 +67,3 @@ func parseCID(data []byte) (c cid, err error) {
 func (c cid) codec() byte    { return c[1] }
 func (c cid) digest() digest { return digest(c[4:]) }
 func (c cid) String() string { return "b" + base32Lower.EncodeToString(c[:]) }
-
-// parseID16 reads the text form of an id, in either case.
-func parseID16(text string) (id id16, err error) {
-	raw, err := base32Lower.DecodeString(strings.ToLower(text))
-	if err != nil || len(raw) != len(id) || base32Lower.EncodeToString(raw) != strings.ToLower(text) {
-		return id, fmt.Errorf("%q is not an id of 26 characters", text)
-	}
-	return id16(raw), nil
-}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -35,18 +36,9 @@ func fromHex(t *testing.T, text string) []byte {
 	return data
 }
 
-func filled[T ~[16]byte | ~[32]byte](value byte) (id T) {
-	copyInto := any(&id)
-	switch id := copyInto.(type) {
-	case *id16:
-		copy(id[:], bytes.Repeat([]byte{value}, 16))
-	case *id32:
-		copy(id[:], bytes.Repeat([]byte{value}, 32))
-	case *[32]byte:
-		copy(id[:], bytes.Repeat([]byte{value}, 32))
-	}
-	return id
-}
+func filled16(value byte) id16 { return id16(bytes.Repeat([]byte{value}, 16)) }
+
+func filled32(value byte) [32]byte { return [32]byte(bytes.Repeat([]byte{value}, 32)) }
 
 func equal(t *testing.T, what, got, want string) {
 	t.Helper()
@@ -62,11 +54,7 @@ func TestNamesAndKeys(t *testing.T) {
 		id[i] = byte(i)
 	}
 	equal(t, "record-id", id.String(), spec["record-id"])
-	parsed, err := parseID16(strings.ToUpper(strings.TrimSpace(spec["record-id"])))
-	if err != nil || parsed != id {
-		t.Errorf("record-id in upper case: %v", err)
-	}
-	owner := ed25519Public(filled[[32]byte](1))
+	owner := ed25519Public(filled32(1))
 	equal(t, "owner-key", hex.EncodeToString(owner[:]), spec["owner-key"])
 	equal(t, "vault-id", vaultID(owner).String(), spec["vault-id"])
 	equal(t, "fingerprint", fingerprint(owner), spec["fingerprint"])
@@ -74,7 +62,7 @@ func TestNamesAndKeys(t *testing.T) {
 	equal(t, "filler", digest(hash(make([]byte, 5))).String(), spec["filler"])
 	for _, line := range strings.Split(strings.TrimSpace(spec["derived-keys"]), "\n") {
 		label, key, _ := strings.Cut(line, " ")
-		got := derive(filled[[32]byte](1), label)
+		got := derive(filled32(1), label)
 		equal(t, label, hex.EncodeToString(got[:]), key)
 	}
 	lines := strings.Split(spec["words"], "\n")
@@ -112,8 +100,8 @@ func TestSealing(t *testing.T) {
 			t.Errorf("sealed: opens when cut to %d bytes", at)
 		}
 	}
-	vault := vaultID(ed25519Public(filled[[32]byte](1)))
-	record, version, grant := filled[id16](0x11), filled[id16](0x22), filled[id16](0x33)
+	vault := vaultID(ed25519Public(filled32(1)))
+	record, version, grant := filled16(0x11), filled16(0x22), filled16(0x33)
 	got := context("body", vault[:], record[:], version[:], []byte("Observation"))
 	equal(t, "body-context", hex.EncodeToString(got), strings.ReplaceAll(spec["body-context"], "\n", ""))
 	got = context("grant-root", vault[:], grant[:])
@@ -148,25 +136,25 @@ func TestSignedStructures(t *testing.T) {
 	if err != nil || list.Serial != 7 || len(list.Keys) != 1 {
 		t.Fatalf("signers: %+v, %v", list, err)
 	}
-	grant := filled[id16](0x33)
+	grant := filled16(0x33)
 	terms, err := openTerms(fromHex(t, spec["terms"]), list, grant)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tag := readerTag(filled[[32]byte](0x88), grant)
+	tag := readerTag(filled32(0x88), grant)
 	equal(t, "reader-tag", hex.EncodeToString(tag[:]), spec["reader-tag"])
 	if terms.Recipients[0] != tag {
 		t.Error("terms: the reader's tag is not there")
 	}
-	reader, err := newHybrid(filled[[32]byte](4))
+	reader, err := newHybrid(filled32(4))
 	if err != nil {
 		t.Fatal(err)
 	}
 	key, err := openGrantKey(fromHex(t, spec["envelope-payload"]), list, grant, reader)
-	if err != nil || key != filled[[32]byte](0x77) {
+	if err != nil || key != filled32(0x77) {
 		t.Errorf("envelope-payload: %v", err)
 	}
-	other, _ := newHybrid(filled[[32]byte](5))
+	other, _ := newHybrid(filled32(5))
 	if _, err := openGrantKey(fromHex(t, spec["envelope-payload"]), list, grant, other); err == nil {
 		t.Error("an envelope opens for another reader")
 	}
@@ -179,7 +167,7 @@ func TestSignedStructures(t *testing.T) {
 		t.Errorf("checkpoint: %v", err)
 	}
 	entry := fromHex(t, spec["audit-entry"])
-	leaf := leafHash(derive(filled[[32]byte](0xcc), "leaf-salt"), 0, entry)
+	leaf := leafHash(derive(filled32(0xcc), "leaf-salt"), 0, entry)
 	equal(t, "log-leaf", hex.EncodeToString(leaf[:]), spec["log-leaf"])
 	if leaf != h.tree.root {
 		t.Error("the root of a log of one entry is not its leaf hash")
@@ -218,7 +206,7 @@ func TestPlacesAndPages(t *testing.T) {
 	if _, err := parsePointer(plain); err == nil {
 		t.Error("a pointer with bytes behind its map is taken")
 	}
-	tag := hmac256(derive(filled[[32]byte](0x88), "relation-tag"), u64(9), u32(0))
+	tag := hmac256(derive(filled32(0x88), "relation-tag"), u64(9), u32(0))
 	equal(t, "directory-tag", hex.EncodeToString(tag[:16]), spec["directory-tag"])
 	var links []link
 	shard := fromHex(t, spec["pin-shard"])
@@ -239,7 +227,7 @@ func TestBody(t *testing.T) {
 	spec := examples(t)
 	plain := fromHex(t, spec["body"])
 	list, _ := openSigners(fromHex(t, spec["signers"]))
-	e := &entry{record: filled[id16](0x11), version: filled[id16](0x22), kind: "Observation", category: 1,
+	e := &entry{record: filled16(0x11), version: filled16(0x22), kind: "Observation", category: 1,
 		date: "2024-02-03", title: "Hemoglobin", labels: []string{"PSY"}, mediaType: "application/fhir+json", size: 5}
 	b := &body{}
 	if err := b.readHeader(plain[8:8+0x198], list.vault(), list, e); err != nil {
@@ -251,5 +239,45 @@ func TestBody(t *testing.T) {
 	e.title = "Haemoglobin"
 	if err := b.readHeader(plain[8:8+0x198], list.vault(), list, e); err == nil {
 		t.Error("a title that is not that of the header is taken")
+	}
+}
+
+// With the neutral element as key and as R, and S zero, the equation holds for every message.
+func TestWeakSignatures(t *testing.T) {
+	neutral := id32{1}
+	signature := append(append([]byte{}, neutral[:]...), make([]byte, 32)...)
+	if !ed25519.Verify(neutral[:], []byte("anything"), signature) {
+		t.Fatal("the standard library refuses this by itself: the test shows nothing")
+	}
+	if err := verifyStrict(neutral, []byte("anything"), signature); err == nil {
+		t.Error("a key of small order is taken")
+	}
+	prime := id32(bytes.Repeat([]byte{0xff}, 32)) // 2^255 - 19 + 1: the neutral element, not canonical
+	prime[0], prime[31] = 0xee, 0x7f
+	if err := checkPoint(prime[:]); err == nil || !strings.Contains(err.Error(), "canonical") {
+		t.Errorf("an encoding that is not canonical: %v", err)
+	}
+}
+
+func TestCleanTextsAndDates(t *testing.T) {
+	for _, text := range []string{" a", "a ", "a  b", "a\tb", "a\u00a0b", "a\u202eb", "a\ufeffb", "a\x7f", strings.Repeat("é", 201)} {
+		if checkClean(text, 200) == nil {
+			t.Errorf("%q is taken as clean", text)
+		}
+	}
+	for _, text := range []string{"", "a b", "a\u200bb", strings.Repeat("é", 200)} {
+		if err := checkClean(text, 200); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	for _, text := range []string{"2024", "2024-02", "2024-02-29", "2024-02-28T10:00Z", "2024-02-28T23:59:60.5+14:59"} {
+		if !isDate(text) {
+			t.Errorf("%s is refused", text)
+		}
+	}
+	for _, text := range []string{"0000", "2024-13", "2023-02-29", "2024-02-28T10:00", "2024-02-28T24:00Z", "2024-02-28T10:00:61Z", "2024-02-28T10:00:00.Z", "2024-02-28T10:00+15:00", "2024-02-28T10:00z"} {
+		if isDate(text) {
+			t.Errorf("%s is taken", text)
+		}
 	}
 }
