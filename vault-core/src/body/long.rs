@@ -9,6 +9,7 @@
 //! derived from the content key, until at most [`TOP_MAX`] blocks remain. Those stand in the index.
 
 use std::io::{Read, Write};
+use std::sync::mpsc::sync_channel;
 
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -291,6 +292,22 @@ impl<'a> Tree<'a> {
         blocks: &[Digest],
         plain: &mut Zeroizing<Vec<u8>>,
     ) -> Result<(), BodyError> {
+        let blocks = match len {
+            0 => Vec::new(),
+            _ => self.load(blocks)?,
+        };
+        self.open_blocks(level, at, len, &blocks, plain)
+    }
+
+    /// The same for blocks that are there.
+    fn open_blocks(
+        &self,
+        level: usize,
+        at: u64,
+        len: usize,
+        blocks: &[Block],
+        plain: &mut Zeroizing<Vec<u8>>,
+    ) -> Result<(), BodyError> {
         let state = self.levels.get(level).ok_or(BodyError::Malformed)?;
         let room = len + 2 * SEALED_CHUNK_LEN;
         if plain.capacity() < room {
@@ -301,7 +318,6 @@ impl<'a> Tree<'a> {
         if len == 0 {
             return Ok(());
         }
-        let blocks = self.load(blocks)?;
         let (first, last) = (
             at / CHUNK_LEN as u64,
             (at + len as u64 - 1) / CHUNK_LEN as u64,
@@ -400,26 +416,58 @@ impl<'a> LongReader<'a> {
 
     /// Writes the whole content to `out` and checks its digest and the stream's authenticated
     /// end. What was written must be thrown away when this fails.
+    ///
+    /// The blocks of the next window are fetched while those of this one are opened: over a network
+    /// the line is never idle.
     pub(crate) fn copy_to(&self, out: &mut dyn Write) -> Result<(), BodyError> {
-        // windows end where a block ends, so that no block is fetched twice
-        const WINDOW: u64 = (4 * SLOTS * CHUNK_LEN) as u64;
         let mut digest = Sha256::new();
         let mut part = Zeroizing::new(Vec::new());
-        let mut at = 0;
-        while at < self.header.header.len {
-            let place = self.content_offset + at;
-            let window = WINDOW - (place + CHUNK_LEN as u64) % WINDOW;
-            let len = window.min(self.header.header.len - at) as usize;
-            self.tree
-                .read_level_into(self.tree.data(), place, len, &mut part)?;
-            digest.update(&*part);
-            out.write_all(&part)?;
-            at += part.len() as u64;
-        }
+        std::thread::scope(|scope| {
+            let (fetched, windows) = sync_channel(0);
+            scope.spawn(move || {
+                for (at, len) in self.windows() {
+                    let blocks = self.window_blocks(at, len);
+                    let failed = blocks.is_err();
+                    // nobody listens when writing has failed
+                    if fetched.send(blocks).is_err() || failed {
+                        break;
+                    }
+                }
+            });
+            for (at, len) in self.windows() {
+                let blocks = windows.recv().map_err(|_| BodyError::Malformed)??;
+                let level = self.tree.data();
+                self.tree.open_blocks(level, at, len, &blocks, &mut part)?;
+                digest.update(&*part);
+                out.write_all(&part)?;
+            }
+            Ok::<_, BodyError>(())
+        })?;
         if <[u8; 32]>::from(digest.finalize()) != *self.header.header.digest.as_bytes() {
             return Err(BodyError::Digest);
         }
         self.tree.check_end()
+    }
+
+    /// Places and lengths in the plaintext that cover the content. They end where a block ends, so
+    /// that no block is fetched twice.
+    fn windows(&self) -> impl Iterator<Item = (u64, usize)> {
+        const WINDOW: u64 = (16 * SLOTS * CHUNK_LEN) as u64;
+        let end = self.content_offset + self.header.header.len;
+        let mut at = self.content_offset;
+        std::iter::from_fn(move || {
+            let len = (WINDOW - (at + CHUNK_LEN as u64) % WINDOW).min(end - at);
+            let window = (at, len as usize);
+            at += len;
+            (len > 0).then_some(window)
+        })
+    }
+
+    fn window_blocks(&self, at: u64, len: usize) -> Result<Vec<Block>, BodyError> {
+        let slot = |place: u64| (place / CHUNK_LEN as u64 + 1) / SLOTS as u64;
+        let (from, to) = (slot(at), slot(at + len as u64 - 1) + 1);
+        let digests = self.tree.block_digests(self.tree.data(), from, to)?;
+        self.tree.load(&digests)
     }
 
     /// Every block of the body: data and maps. Reads the maps, not the data.
