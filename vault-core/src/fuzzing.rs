@@ -347,7 +347,7 @@ fn car(bytes: &[u8]) {
             blocks.push(block);
         }
     }
-    assert!(reader.position() <= bytes.len() as u64 && reader.next().is_none());
+    assert!(reader.bytes_read() <= bytes.len() as u64 && reader.next().is_none());
     let again = writer.finish().unwrap_or_default();
     let again = CarReader::new(&again[..]).map(|reader| {
         assert_eq!(reader.roots(), roots);

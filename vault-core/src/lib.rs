@@ -101,15 +101,18 @@ pub use ipns::{
 pub use keys::{
     PublicKey, RecoveryWords, Signature, SignatureError, WordsError, fingerprint_words,
 };
-pub use reader::{Advance, FollowError, Following, GrantView, Inbox, InboxError};
+pub use reader::{
+    Advance, FollowError, Following, GrantView, Inbox, InboxError, Stick, StickError, StickTaken,
+};
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use seal::OpenError;
 pub use store::{
     BlockSource, BlockStore, CachedSource, CarStore, Fetcher, MemoryStore, SourceError, StoreError,
 };
 pub use vault::{
-    AddReport, Added, Adder, AuditReport, BadEntry, BlockReport, Clock, ContactInfo, Content,
-    GrantInfo, GrantStatus, MemoryStorage, NewRecord, OpenRecord, PinnerAck, Preview, Receipt,
-    ReceiptError, RekeyProgress, Revocation, RevokeTarget, ShareRequest, Shared, StorageError,
-    Vault, VaultError, VaultStats, VaultStorage, WriteGuard, system_clock,
+    AddReport, Added, Adder, Archive, ArchiveError, Archived, AuditReport, BadEntry, BlockReport,
+    Clock, ContactInfo, Content, GrantInfo, GrantStatus, MemoryStorage, NewRecord, OpenRecord,
+    PinnerAck, Preview, Receipt, ReceiptError, RekeyProgress, RestoreError, Restored, Revocation,
+    RevokeTarget, ShareRequest, Shared, StorageError, Vault, VaultError, VaultStats, VaultStorage,
+    WriteGuard, system_clock,
 };

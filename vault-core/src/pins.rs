@@ -62,6 +62,12 @@ pub(crate) struct PinSet {
     pub(crate) nodes: Vec<Cid>,
 }
 
+/// What one node of a pin set names: the root its shards, a shard live blocks.
+pub(crate) fn links(node: &Block) -> Result<Vec<Cid>, DecodeError> {
+    let links: Vec<IpldCid> = codec::decode(node.data(), MAX_NODE_LEN)?;
+    links.iter().map(unlink).collect()
+}
+
 /// Reads a pin set.
 pub(crate) fn read(source: &dyn BlockSource, root: &Cid) -> Result<PinSet, PinSetError> {
     let list = |cid: &Cid| -> Result<Vec<Cid>, PinSetError> {
@@ -69,8 +75,7 @@ pub(crate) fn read(source: &dyn BlockSource, root: &Cid) -> Result<PinSet, PinSe
             .fetch(&[*cid])?
             .pop()
             .ok_or(SourceError::Missing(*cid))?;
-        let links: Vec<IpldCid> = codec::decode(block.data(), MAX_NODE_LEN)?;
-        Ok(links.iter().map(unlink).collect::<Result<_, _>>()?)
+        Ok(links(&block)?)
     };
     let mut nodes = list(root)?;
     let mut live = BTreeSet::new();

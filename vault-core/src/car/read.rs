@@ -103,6 +103,12 @@ impl<R: Read> CarReader<R> {
         Ok(this)
     }
 
+    /// Whether a file that begins with `bytes` (16 are enough) may be a CAR; anything may follow.
+    pub fn may_begin(bytes: &[u8]) -> bool {
+        let header = bytes.iter().position(|byte| *byte == 0xa2);
+        header.is_some_and(|at| (1..=3).contains(&at) && bytes[at..].starts_with(b"\xa2eroots"))
+    }
+
     /// The roots that the header names, in its order; foreign CIDs are left out. It is only a
     /// claim: nothing says that the blocks are in the file.
     pub fn roots(&self) -> &[Cid] {
@@ -110,7 +116,7 @@ impl<R: Read> CarReader<R> {
     }
 
     /// How many bytes were read so far.
-    pub const fn position(&self) -> u64 {
+    pub const fn bytes_read(&self) -> u64 {
         self.at
     }
 
@@ -238,7 +244,7 @@ mod tests {
             assert_eq!(read, CarSection::Block(block.clone()));
         }
         assert!(reader.next().is_none());
-        assert_eq!(reader.position(), bytes.len() as u64);
+        assert_eq!(reader.bytes_read(), bytes.len() as u64);
         let header = car(&[]).len();
         let whole = [header, header + 38, bytes.len()];
         for cut in 1..bytes.len() {

@@ -263,9 +263,7 @@ impl Following {
                 seen: seen_seq.max(self.floor),
             });
         }
-        if head.time() > now.saturating_add(DAY) {
-            return Err(FollowError::FromTheFuture(head.time()));
-        }
+        check_time(&head, now)?;
         // however long a head claims to live, it is asked about again after its proper lifetime
         let until = head
             .valid_until()
@@ -282,7 +280,7 @@ impl Following {
             self.synced = Some(now);
             return Ok(Advance::Unchanged);
         }
-        self.check_log(&head, source)?;
+        continues((self.size, &self.root), &head, source)?;
         let checkpoint = head.checkpoint();
         self.serial = head.signers().serial();
         self.size = checkpoint.size;
@@ -294,22 +292,34 @@ impl Following {
             to: head.seq(),
         })
     }
+}
 
-    /// The new log contains the one seen before.
-    fn check_log(&self, head: &Head, source: &dyn BlockSource) -> Result<(), FollowError> {
-        let Checkpoint { size, root, .. } = head.checkpoint();
-        if *size < self.size {
-            return Err(FollowError::Forked("the audit log has become shorter"));
-        }
-        if self.size == 0 {
-            return Ok(());
-        }
-        let blocks = LogBlocks::new(source, &head.body.log);
-        let proof = prove_consistency(&blocks, self.size, *size).map_err(|error| match error {
-            TileError::Source(error) => error.into(),
-            other => FollowError::Log(other.to_string()),
-        })?;
-        verify_consistency(self.size, &self.root, *size, root, &proof)
-            .map_err(|_| FollowError::Forked("the audit log does not contain the one seen before"))
+/// A head is not dated more than a day ahead of this device's clock.
+pub(crate) fn check_time(head: &Head, now: u64) -> Result<(), FollowError> {
+    match head.time() > now.saturating_add(DAY) {
+        true => Err(FollowError::FromTheFuture(head.time())),
+        false => Ok(()),
     }
+}
+
+/// A head's log contains the one seen before, given by its size and root.
+pub(crate) fn continues(
+    (seen_size, seen_root): (u64, &TreeHash),
+    head: &Head,
+    source: &dyn BlockSource,
+) -> Result<(), FollowError> {
+    let Checkpoint { size, root, .. } = head.checkpoint();
+    if *size < seen_size {
+        return Err(FollowError::Forked("the audit log has become shorter"));
+    }
+    if seen_size == 0 {
+        return Ok(());
+    }
+    let blocks = LogBlocks::new(source, &head.body.log);
+    let proof = prove_consistency(&blocks, seen_size, *size).map_err(|error| match error {
+        TileError::Source(error) => error.into(),
+        other => FollowError::Log(other.to_string()),
+    })?;
+    verify_consistency(seen_size, seen_root, *size, root, &proof)
+        .map_err(|_| FollowError::Forked("the audit log does not contain the one seen before"))
 }

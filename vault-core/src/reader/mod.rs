@@ -7,6 +7,7 @@
 mod following;
 mod grants;
 mod inbox;
+mod stick;
 
 #[cfg(test)]
 mod tests;
@@ -14,3 +15,6 @@ mod tests;
 pub use following::{Advance, FollowError, Following};
 pub use grants::GrantView;
 pub use inbox::{Inbox, InboxError};
+pub use stick::{Stick, StickError, StickTaken};
+
+pub(crate) use following::{check_time, continues};

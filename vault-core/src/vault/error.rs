@@ -1,6 +1,7 @@
 //! What can go wrong with a vault.
 
 use crate::audit::TileReadError;
+use crate::block::Cid;
 use crate::body::BodyError;
 use crate::codec::DecodeError;
 use crate::envelope::EnvelopeError;
@@ -96,6 +97,9 @@ pub enum VaultError {
     /// None of the blocks is a head of the vault that these words open.
     #[error("no head of this vault is among the blocks")]
     NothingToRecover,
+    /// Blocks that the head names are not there.
+    #[error("{} blocks of the vault are missing, the first is {}", .0.len(), .0[0])]
+    Incomplete(Vec<Cid>),
     /// The vault was changed by another device or process in between.
     #[error("the vault changed underneath; try again")]
     Conflict,

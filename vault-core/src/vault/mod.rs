@@ -6,6 +6,7 @@
 //! blocks.
 
 mod add;
+mod archive;
 mod contacts;
 mod error;
 mod reading;
@@ -13,6 +14,7 @@ mod receipt;
 mod recover;
 mod rekey;
 mod release;
+mod restore;
 mod revoke;
 mod share;
 mod state;
@@ -20,6 +22,8 @@ mod storage;
 mod transaction;
 mod verify;
 
+#[cfg(test)]
+mod backup_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -44,10 +48,13 @@ use crate::keys::{SecretKey, SignatureError};
 use crate::store::{BlockSource, SourceError};
 
 pub use add::{AddReport, Added, Adder, Content, NewRecord};
+pub(crate) use archive::body_blocks;
+pub use archive::{Archive, ArchiveError, Archived};
 pub use contacts::ContactInfo;
 pub use error::VaultError;
 pub use receipt::{PinnerAck, Receipt, ReceiptError};
 pub use rekey::RekeyProgress;
+pub use restore::{RestoreError, Restored};
 pub use revoke::{Revocation, RevokeTarget};
 pub use share::{GrantInfo, Preview, ShareRequest, Shared};
 pub use state::GrantStatus;

@@ -4,19 +4,28 @@
 //! is missing under a head that has been replaced since says nothing: read again under the new one.
 
 use super::{Vault, VaultError};
+use crate::block::Cid;
+use crate::body::BodyError;
 use crate::index::PageError;
 use crate::pins::PinSetError;
 use crate::store::SourceError;
 
 impl VaultError {
+    /// The block that was not to be had, if that is the error.
+    pub(super) fn missing_block(&self) -> Option<Cid> {
+        match self {
+            Self::Source(SourceError::Missing(cid))
+            | Self::Page(PageError::Source(SourceError::Missing(cid)))
+            | Self::Body(BodyError::Source(SourceError::Missing(cid)))
+            | Self::Pins(PinSetError::Source(SourceError::Missing(cid))) => Some(*cid),
+            Self::Incomplete(missing) => missing.first().copied(),
+            _ => None,
+        }
+    }
+
     /// Whether a block was not to be had.
-    pub(super) const fn is_missing_block(&self) -> bool {
-        matches!(
-            self,
-            Self::Source(SourceError::Missing(_))
-                | Self::Page(PageError::Source(SourceError::Missing(_)))
-                | Self::Pins(PinSetError::Source(SourceError::Missing(_)))
-        )
+    pub(super) fn is_missing_block(&self) -> bool {
+        self.missing_block().is_some()
     }
 }
 
