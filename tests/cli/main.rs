@@ -1,6 +1,7 @@
 //! The `medvault` command, run as a person or a script runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod backup;
 mod bad_input;
 mod records;
 mod sharing;

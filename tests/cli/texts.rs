@@ -8,6 +8,10 @@ fn help() {
     insta::assert_snapshot!("help", w.ok("a", &["--help"]));
     insta::assert_snapshot!("help_short", w.ok("a", &["-h"]));
     insta::assert_snapshot!("help_share", w.ok("a", &["share", "--help"]));
+    insta::assert_snapshot!("help_backup", w.ok("a", &["backup", "--help"]));
+    insta::assert_snapshot!("help_restore", w.ok("a", &["restore", "--help"]));
+    let export = w.ok("a", &["grant", "export", "--help"]);
+    insta::assert_snapshot!("help_grant_export", export);
     insta::assert_snapshot!("help_record_add", w.ok("a", &["record", "add", "--help"]));
 }
 

@@ -1,21 +1,23 @@
-//! Blocks out of CAR files, for recovery from a copy.
-//!
-//! Source: CARv1 specification: a header and sections, each with a varint length before it.
+//! CAR files of a person: finding them, copying their blocks into a store, writing new ones.
 
 use std::fs::File;
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, BufWriter, ErrorKind, Read, Seek as _, Write};
 use std::path::{Path, PathBuf};
 
-use vault_core::{Block, BlockStore, Cid, MAX_BLOCK_LEN};
+use serde_json::{Value, json};
+use vault_core::{
+    Archive, ArchiveError, Archived, BlockStore, CarError, CarReader, CarSection, VaultError,
+};
 
+use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::{files, output, progress};
 
 /// Bytes handed to the store at once.
 const BATCH: usize = 8 << 20;
-/// Length of a binary CID that this program writes.
-const CID_LEN: usize = 36;
-/// Longest accepted header, in bytes.
-const MAX_HEADER_LEN: u64 = 1 << 20;
+
+/// How often a file is begun anew because the vault changed meanwhile.
+const TRIES: u32 = 3;
 
 /// What was found in the files.
 #[derive(Debug, Default)]
@@ -26,7 +28,8 @@ pub struct Copied {
     pub passed_over: u64,
 }
 
-/// Copies the blocks of CAR files, or of all CAR files in a folder, into `store`.
+/// Copies the blocks of CAR files, of all CAR files in a folder, or from standard input for `-`,
+/// into `store`. A file that is cut off or damaged gives what it has: this is for recovery.
 pub fn copy(paths: &[PathBuf], store: &dyn BlockStore) -> Result<Copied> {
     let mut files = Vec::new();
     for path in paths {
@@ -42,16 +45,15 @@ pub fn copy(paths: &[PathBuf], store: &dyn BlockStore) -> Result<Copied> {
     let mut batch = Vec::new();
     let mut held = 0;
     for file in &files {
-        let mut reader = BufReader::new(File::open(file).map_err(|e| Error::file(file, &e))?);
-        skip_header(&mut reader).map_err(|e| Error::file(file, &e))?;
-        while let Some(section) = next(&mut reader).map_err(|e| Error::file(file, &e))? {
-            match block(&section) {
-                Some(block) => {
-                    held += section.len();
+        for section in open(file)? {
+            match section {
+                Ok(CarSection::Block(block)) => {
+                    held += block.data().len();
                     copied.blocks += 1;
                     batch.push(block);
                 }
-                None => copied.passed_over += 1,
+                Err(error @ CarError::Io(_)) => return Err(car_error(file, error)),
+                Ok(CarSection::Filler | CarSection::Foreign) | Err(_) => copied.passed_over += 1,
             }
             if held >= BATCH {
                 store.put(&batch)?;
@@ -65,8 +67,114 @@ pub fn copy(paths: &[PathBuf], store: &dyn BlockStore) -> Result<Copied> {
     Ok(copied)
 }
 
+/// Opens a CAR file, or standard input for `-`.
+pub fn open(path: &Path) -> Result<CarReader<Box<dyn Read>>> {
+    let input: Box<dyn Read> = match files::is_dash(path) {
+        true => Box::new(BufReader::new(std::io::stdin().lock())),
+        false => {
+            let file = File::open(path).map_err(|e| Error::file(path, &e))?;
+            Box::new(BufReader::new(file))
+        }
+    };
+    CarReader::new(input).map_err(|error| car_error(path, error))
+}
+
+/// Says which file it was.
+pub fn car_error(path: &Path, error: CarError) -> Error {
+    match error {
+        CarError::Io(error) => Error::file(path, &error),
+        CarError::NotACar | CarError::Version(_) => {
+            let text = format!("{}: {error}", path.display());
+            Error::new(Exit::Failure, "not-a-car", text)
+                .hint("give a file that `medvault backup` or `medvault grant export` wrote")
+        }
+        other => {
+            let text = format!("{}: {other}", path.display());
+            Error::new(Exit::Integrity, "bad-car", text)
+                .hint("nothing of it was kept; copy the file again, or use another copy")
+        }
+    }
+}
+
+/// Writes what `make` gives into a new file, whole or not at all, or to standard output for `-`.
+pub fn write(
+    context: &Context,
+    path: &Path,
+    force: bool,
+    mut make: impl FnMut() -> Result<Archive>,
+) -> Result<(Archive, Archived)> {
+    let of_file = |error| match error {
+        // a pipe that ends early took no whole backup
+        ArchiveError::Write(error) if error.kind() == ErrorKind::BrokenPipe => Error::new(
+            Exit::Failure,
+            "cut-off",
+            "the other end of the pipe has gone",
+        )
+        .hint("what it has is not whole: run the command again"),
+        ArchiveError::Write(error) => Error::file(path, &error),
+        ArchiveError::Vault(error) => error.into(),
+    };
+    if files::is_dash(path) {
+        if output::stdout_is_terminal() {
+            let error = Error::usage("a CAR file is not for a terminal");
+            return Err(error.hint("name a file, or send it on: `… - | ssh …`"));
+        }
+        let archive = make()?;
+        let out = BufWriter::new(std::io::stdout().lock());
+        let written = to(context, &archive, out).map_err(of_file)?;
+        return Ok((archive, written));
+    }
+    let mut done = None;
+    files::write_new(path, force, |file| {
+        for left in (0..TRIES).rev() {
+            let archive = make()?;
+            match to(context, &archive, BufWriter::new(&mut *file)) {
+                Ok(written) => {
+                    done = Some((archive, written));
+                    break;
+                }
+                Err(ArchiveError::Vault(VaultError::Conflict)) if left > 0 => {
+                    file.set_len(0)?;
+                    file.rewind()?;
+                }
+                Err(error) => return Err(of_file(error)),
+            }
+        }
+        Ok(())
+    })?;
+    done.ok_or_else(|| VaultError::Conflict.into())
+}
+
+fn to(context: &Context, archive: &Archive, out: impl Write) -> Result<Archived, ArchiveError> {
+    let bar = progress::bar(context.out, archive.count(), "blocks");
+    let written = archive.write(out, &mut |done| bar.set_position(done));
+    bar.finish_and_clear();
+    written
+}
+
+/// Tells what was written, on standard output, or on standard error where that is the file.
+pub fn tell(context: &Context, path: &Path, value: Value, words: &str) -> Result<()> {
+    if !context.out.json {
+        context.out.note(words);
+    } else if files::is_dash(path) {
+        context.out.say(value);
+    } else {
+        context.out.json(&value)?;
+    }
+    Ok(())
+}
+
+/// A file that was written, as JSON.
+pub fn archived_json(path: &Path, archive: &Archive, written: &Archived) -> Value {
+    json!({
+        "file": path.display().to_string(), "vault": archive.head().vault().to_string(),
+        "head": archive.head().seq(), "root": archive.head().block().cid().to_string(),
+        "blocks": written.blocks, "bytes": written.bytes,
+    })
+}
+
 fn find(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if !path.metadata()?.is_dir() {
+    if files::is_dash(path) || !path.metadata()?.is_dir() {
         files.push(path.to_owned());
         return Ok(());
     }
@@ -82,79 +190,21 @@ fn find(path: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn skip_header(reader: &mut impl Read) -> std::io::Result<()> {
-    let bad = || std::io::Error::new(ErrorKind::InvalidData, "not a CAR file");
-    let len = varint(reader)?
-        .filter(|len| (1..=MAX_HEADER_LEN).contains(len))
-        .ok_or_else(bad)?;
-    let skipped = std::io::copy(&mut reader.take(len), &mut std::io::sink())?;
-    if skipped == len { Ok(()) } else { Err(bad()) }
-}
-
-/// The next section; `None` at the end, also where a copy was cut off.
-fn next(reader: &mut impl Read) -> std::io::Result<Option<Vec<u8>>> {
-    let Some(len) = varint(reader)? else {
-        return Ok(None);
-    };
-    if len == 0 || len > (MAX_BLOCK_LEN + 2 * CID_LEN) as u64 {
-        std::io::copy(&mut reader.take(len), &mut std::io::sink())?;
-        return Ok(Some(Vec::new()));
-    }
-    let mut section = Vec::new();
-    reader.take(len).read_to_end(&mut section)?;
-    Ok((section.len() as u64 == len).then_some(section))
-}
-
-fn block(section: &[u8]) -> Option<Block> {
-    let (cid, data) = section.split_at_checked(CID_LEN)?;
-    let cid = Cid::from_bytes(cid).ok()?;
-    if data.iter().all(|byte| *byte == 0) {
-        return None;
-    }
-    let block = Block::new(cid.codec(), data.to_vec()).ok()?;
-    (block.cid() == cid).then_some(block)
-}
-
-/// An unsigned LEB128 number; `None` at the end.
-fn varint(reader: &mut impl Read) -> std::io::Result<Option<u64>> {
-    let mut value = 0u64;
-    for shift in (0..63).step_by(7) {
-        let mut byte = [0];
-        match reader.read_exact(&mut byte) {
-            Ok(()) => {}
-            Err(e) if e.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-            Err(e) => return Err(e),
-        }
-        value |= u64::from(byte[0] & 0x7f) << shift;
-        if byte[0] < 0x80 {
-            return Ok(Some(value));
-        }
-    }
-    Err(std::io::Error::new(
-        ErrorKind::InvalidData,
-        "not a CAR file",
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vault_core::{Codec, MemoryStore};
-
-    fn section(out: &mut Vec<u8>, cid: &Cid, data: &[u8]) {
-        out.push((CID_LEN + data.len()) as u8);
-        out.extend(cid.to_bytes());
-        out.extend(data);
-    }
+    use vault_core::{Block, CarWriter, Codec, MemoryStore};
 
     #[test]
     fn good_blocks_are_taken_and_others_passed_over() {
         let folder = tempfile::tempdir().unwrap();
-        let block = Block::new(Codec::Raw, b"block".to_vec()).unwrap();
-        let mut car = vec![3, 1, 2, 3];
-        section(&mut car, &block.cid(), b"block");
-        section(&mut car, &block.cid(), b"other");
-        section(&mut car, &block.cid(), &[0; 5]);
+        let [good, bad] = ["good", "bad!"].map(|text| Block::new(Codec::Raw, text.into()).unwrap());
+        let mut writer = CarWriter::new(Vec::new(), &[]).unwrap();
+        writer.put(&bad).unwrap();
+        writer.put(&good).unwrap();
+        let mut car = writer.finish().unwrap();
+        let at = car.windows(4).position(|w| w == b"bad!").unwrap();
+        car[at] ^= 1;
         car.extend([60, 1, 0x55]);
         std::fs::create_dir(folder.path().join("blocks")).unwrap();
         std::fs::write(folder.path().join("blocks/a.car"), &car).unwrap();
@@ -162,7 +212,7 @@ mod tests {
         let store = MemoryStore::new();
         let copied = copy(&[folder.path().to_owned()], &store).unwrap();
         assert_eq!((copied.blocks, copied.passed_over), (1, 2));
-        assert!(store.has(&block.cid()).unwrap());
+        assert!(store.has(&good.cid()).unwrap());
         let text = folder.path().join("blocks/a.txt");
         assert!(copy(&[text], &store).is_err());
     }

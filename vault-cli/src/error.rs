@@ -328,6 +328,10 @@ impl From<VaultError> for Error {
             VaultError::NothingToRecover => new(Exit::NotFound, "nothing-to-recover").hint(
                 "are these the words of this vault, and are all of its blocks among the given ones?",
             ),
+            VaultError::Incomplete(_) => new(Exit::Integrity, "incomplete").hint(
+                "`medvault doctor --deep` shows what they hold; `medvault restore` puts them back \
+                 from a backup",
+            ),
             VaultError::Conflict => {
                 new(Exit::Home, "conflict").hint("run the command again; nothing was changed")
             }

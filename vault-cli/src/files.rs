@@ -1,7 +1,7 @@
 //! Files that are written whole or not at all, and standard input and output as `-`.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufReader, Cursor, Read, Write};
 use std::path::Path;
 
 use crate::error::{Error, Exit, Result};
@@ -11,14 +11,35 @@ pub fn is_dash(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
+/// Opens a file, or standard input for `-`.
+fn open(path: &Path) -> Result<Box<dyn Read>> {
+    if is_dash(path) {
+        return Ok(Box::new(std::io::stdin()));
+    }
+    let file = File::open(path).map_err(|e| Error::file(path, &e))?;
+    Ok(Box::new(file))
+}
+
+/// Opens a file, or standard input for `-`, and looks at its first bytes: at most 16, and the
+/// whole input, those bytes included.
+pub fn peek(path: &Path) -> Result<(Vec<u8>, impl Read)> {
+    let mut input = BufReader::new(open(path)?);
+    let mut beginning = Vec::new();
+    let peeked = input.by_ref().take(16).read_to_end(&mut beginning);
+    peeked.map_err(|e| Error::file(path, &e))?;
+    let whole = Cursor::new(beginning.clone()).chain(input);
+    Ok((beginning, whole))
+}
+
 /// Reads a small file, or standard input for `-`; at most `limit` bytes.
 pub fn read_text(path: &Path, limit: u64) -> Result<String> {
+    read_text_from(path, open(path)?, limit)
+}
+
+/// The same from a file that is open already.
+pub fn read_text_from(path: &Path, input: impl Read, limit: u64) -> Result<String> {
     let mut text = String::new();
-    let read = if is_dash(path) {
-        std::io::stdin().take(limit + 1).read_to_string(&mut text)
-    } else {
-        File::open(path).and_then(|file| file.take(limit + 1).read_to_string(&mut text))
-    };
+    let read = input.take(limit + 1).read_to_string(&mut text);
     read.map_err(|e| Error::file(path, &e))?;
     if text.len() as u64 > limit {
         let what = format!("{}: more than {limit} bytes", path.display());

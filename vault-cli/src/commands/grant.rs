@@ -1,5 +1,7 @@
 //! `medvault grant`: what was given to whom.
 
+mod export;
+
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
@@ -14,12 +16,13 @@ use crate::output::{BOLD, DIM, GOOD, WARN, paint};
 use crate::table::Table;
 use crate::{node, show, time};
 
-/// List and show grants, print their tickets again
+/// List and show grants, print their tickets again, write them to files
 #[derive(Subcommand)]
 pub enum Grant {
     List(List),
     Show(Show),
     Ticket(Ticket),
+    Export(export::Export),
 }
 
 /// List grants
@@ -54,6 +57,7 @@ pub fn run(context: &Context, command: Grant) -> Result<Exit> {
         Grant::List(args) => list(context, &args),
         Grant::Show(args) => show(context, &args),
         Grant::Ticket(args) => ticket(context, &args),
+        Grant::Export(args) => export::run(context, &args),
     }
 }
 

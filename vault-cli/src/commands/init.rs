@@ -41,8 +41,9 @@ pub struct Init {
     #[arg(long, value_name = "FILE", requires = "recover")]
     words_file: Option<PathBuf>,
 
-    /// CAR files or folders with them, such as `blocks` of the old home
-    #[arg(long, value_name = "DIR|CAR", num_args = 1.., requires = "recover")]
+    /// A backup or other CAR files, or folders with them, such as `blocks` of the old home; `-` for
+    /// standard input
+    #[arg(long, value_name = "DIR|CAR|-", num_args = 1.., requires = "recover")]
     blocks: Vec<PathBuf>,
 
     /// Cost of guessing the passphrase: scrypt with N = 2^FACTOR, 128 MiB of memory at 17
@@ -206,6 +207,12 @@ fn show_words(context: &Context, words: &RecoveryWords) -> Result<()> {
 }
 
 fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
+    let words_from_input = args.words_file.as_deref().is_some_and(files::is_dash);
+    if words_from_input && args.blocks.iter().any(|path| files::is_dash(path)) {
+        return Err(Error::usage(
+            "words and blocks cannot both come from standard input",
+        ));
+    }
     let text = Zeroizing::new(match &args.words_file {
         Some(file) => files::read_text(file, 4096)?,
         None if context.can_ask() => context.ask("The 24 recovery words: ")?.unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The commands: one file each.
 
 mod audit;
+mod backup;
 mod completions;
 mod config;
 mod contact;
@@ -12,6 +13,7 @@ mod inbox;
 mod init;
 mod man;
 mod record;
+mod restore;
 mod revoke;
 mod serve;
 mod share;
@@ -46,6 +48,8 @@ pub enum Command {
     Audit(audit::Audit),
     #[command(subcommand)]
     Config(config::Config),
+    Backup(backup::Backup),
+    Restore(restore::Restore),
     Status(status::Status),
     Doctor(doctor::Doctor),
     Demo(demo::Demo),
@@ -79,6 +83,8 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Config(command) => config::run(context, command),
+        Command::Backup(args) => backup::run(context, &args),
+        Command::Restore(args) => restore::run(context, &args),
         Command::Status(_) => status::run(context),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),

@@ -1,11 +1,12 @@
 //! `medvault inbox accept`.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::Ticket;
+use vault_core::{CarReader, Ticket};
 
+use super::stick;
 use super::sync::sync_one;
 use crate::context::Context;
 use crate::error::{Exit, Result};
@@ -13,9 +14,11 @@ use crate::network::Network;
 use crate::{files, time};
 
 /// Take what somebody shares: open the ticket, remember it, and fetch what it gives
+///
+/// A file that `medvault grant export` wrote brings everything with it: nothing is fetched.
 #[derive(Args)]
 pub struct Accept {
-    /// The ticket itself, a file that holds it, or `-` for standard input
+    /// The ticket itself, a file that holds it or a whole grant, or `-` for standard input
     #[arg(value_name = "TICKET|FILE|-")]
     ticket: String,
 
@@ -33,10 +36,14 @@ pub fn run(context: &Context, args: &Accept) -> Result<Exit> {
     let text = if args.ticket.trim_start().starts_with("medvault-ticket:") {
         args.ticket.clone()
     } else {
-        let read = files::read_text(&PathBuf::from(&args.ticket), 1 << 20);
-        read.map_err(|error| {
-            error.hint("give the ticket itself, a file that holds it, or `-` for standard input")
-        })?
+        let hint = "give the ticket itself, a file that holds it, or `-` for standard input";
+        let path = Path::new(&args.ticket);
+        let (beginning, input) = files::peek(path).map_err(|error| error.hint(hint))?;
+        if CarReader::<&[u8]>::may_begin(&beginning) {
+            let from = stick::Senders::Anyone(args.name.as_deref());
+            return stick::take(context, path, input, from).map(|()| Exit::Ok);
+        }
+        files::read_text_from(path, input, 1 << 20).map_err(|error| error.hint(hint))?
     };
     let (home, device, mut inbox) = super::open(context)?;
     let ticket = Ticket::open(&text, &device, time::now())?;

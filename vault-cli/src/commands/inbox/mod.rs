@@ -3,6 +3,7 @@
 mod accept;
 mod forget;
 mod list;
+mod stick;
 mod sync;
 
 use std::sync::Arc;

@@ -1,15 +1,17 @@
 //! `medvault inbox sync`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{Advance, Cid, Following, Home, Inbox, Location};
+use vault_core::{Advance, Cid, Following, GrantView, Home, Inbox, Location};
 
+use super::stick;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::network::{Network, prefetch};
-use crate::{show, time};
+use crate::{files, show, time};
 
 /// Fetch the newest of what is shared with you
 #[derive(Args)]
@@ -21,10 +23,19 @@ pub struct Sync {
     /// Fetch the contents too, to read them offline
     #[arg(long)]
     contents: bool,
+
+    /// Take the newest from this file, which the sender made with `medvault grant export`, and ask
+    /// nobody; `-` for standard input
+    #[arg(long, value_name = "FILE.car|-", conflicts_with_all = ["names", "contents"])]
+    file: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
+    if let Some(path) = &args.file {
+        let (_, input) = files::peek(path)?;
+        return stick::take(context, path, input, stick::Senders::Known).map(|()| Exit::Ok);
+    }
     let (home, device, mut inbox) = super::open(context)?;
     let wanted: Vec<Following> = if args.names.is_empty() {
         inbox.list().to_vec()
@@ -100,6 +111,18 @@ pub fn sync_one(
                 .copy_to(&mut std::io::sink())?;
         }
     }
+    report(context, following, before, advance, &views)
+}
+
+/// Tells what is there now, and how it moved.
+pub fn report(
+    context: &Context,
+    following: &Following,
+    before: u64,
+    advance: Advance,
+    views: &[GrantView],
+) -> Result<()> {
+    let records = Following::records(views);
     if context.out.json {
         return context.out.json(&json!({
             "name": following.name(), "vault": following.vault().to_string(),

@@ -1,0 +1,128 @@
+//! `medvault restore`: blocks back from a backup.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+use vault_core::{Home, RestoreError, Restored, Vault, system_clock};
+
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::{car, files, progress, show};
+
+/// Put blocks back into this home from a backup of its vault
+///
+/// Every block is checked. Blocks that are gone or damaged come back; a backup that is newer than
+/// the home brings it up to date. A backup never takes the vault back to an older state. Run it
+/// again if it was interrupted. Where there is no home yet, `medvault init --recover --blocks FILE`
+/// makes one from the backup and the 24 recovery words.
+#[derive(Args)]
+pub struct Restore {
+    /// The backup, `-` for standard input
+    #[arg(value_name = "FILE.car|-")]
+    file: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, args: &Restore) -> Result<Exit> {
+    let home = context.home_path().and_then(|path| Ok(Home::open(&path)?));
+    let home = home.map_err(|error| match error.code {
+        "no-home" => error.hint(format!(
+            "`medvault init --recover --blocks {}` makes one; it asks for the 24 recovery words",
+            args.file.display()
+        )),
+        _ => error,
+    })?;
+    let device = context.unlock(&home)?;
+    let car = car::open(&args.file)?;
+    let len = match files::is_dash(&args.file) {
+        true => 0,
+        false => args.file.metadata().map_or(0, |meta| meta.len()),
+    };
+    let bar = progress::bar(context.out, len, "bytes");
+    let restored = Vault::restore(home.storage()?, device, system_clock(), car, &mut |at| {
+        bar.set_position(at);
+    });
+    bar.finish_and_clear();
+    let restored = restored.map_err(|error| explain(&args.file, error))?;
+    tell(context, &args.file, &restored)
+}
+
+fn tell(context: &Context, path: &Path, restored: &Restored) -> Result<Exit> {
+    for flaw in &restored.flaws {
+        context.out.warn(format!("{}: {flaw}", path.display()));
+    }
+    if context.out.json {
+        context.out.json(&json!({
+            "head": restored.head, "head_before": restored.before, "offered": restored.offered,
+            "restored": restored.restored, "present": restored.present,
+            "passed_over": restored.passed_over,
+            "flaws": restored.flaws.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "missing": restored.missing.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }))?;
+    } else {
+        context.out.note(format!(
+            "{} put back, {} there already",
+            show::count(restored.restored, "block"),
+            restored.present,
+        ));
+        match restored.before {
+            Some(before) if before == restored.head => {}
+            Some(before) => context
+                .out
+                .note(format!("head {before} -> {}", restored.head)),
+            None => context.out.note(format!("head {}", restored.head)),
+        }
+        if restored.offered < restored.head {
+            context.out.note(format!(
+                "the backup is older (head {}): only blocks were taken that the vault still needs",
+                restored.offered
+            ));
+        }
+    }
+    if !restored.missing.is_empty() {
+        context.out.warn(format!(
+            "{} blocks of the vault are still missing: `medvault doctor --deep` shows what they hold",
+            restored.missing.len()
+        ));
+        return Ok(Exit::Integrity);
+    }
+    Ok(match restored.flaws.is_empty() {
+        true => Exit::Ok,
+        false => Exit::Partial,
+    })
+}
+
+fn explain(path: &Path, error: RestoreError) -> Error {
+    let text = format!("{}: {error}", path.display());
+    let new = |exit, code| Error::new(exit, code, &text);
+    match error {
+        RestoreError::Car(error) => car::car_error(path, error),
+        RestoreError::NotABackup => new(Exit::Failure, "not-a-backup").hint(
+            "give a file that `medvault backup` wrote; for the folder `blocks` of an old home use \
+             `medvault init --recover --blocks DIR`",
+        ),
+        RestoreError::OtherVault => new(Exit::Identity, "other-vault")
+            .hint("nothing was changed; `--home DIR` names the home that it belongs to"),
+        RestoreError::Replaced => new(Exit::Identity, "replaced").hint(format!(
+            "`medvault init --recover --blocks {}` with another `--home` takes the 24 words",
+            path.display()
+        )),
+        RestoreError::Incomplete(_) => {
+            new(Exit::Integrity, "incomplete").hint("nothing was changed; use another copy")
+        }
+        RestoreError::Head(error) => {
+            let code = Error::from(error).code;
+            new(Exit::Integrity, code).hint(match code {
+                "older-head" => "nothing was changed: the vault in this home is newer, and whole",
+                "forked-head" => {
+                    "nothing was changed: two devices wrote from copies of one home, and their \
+                     histories cannot be joined"
+                }
+                "clock" => "nothing was changed; set the clock and try again",
+                _ => "nothing was changed; use another copy",
+            })
+        }
+        RestoreError::Vault(error) => error.into(),
+    }
+}
