@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::{env, fs, thread};
 
 use vault_core::{
-    Block, BlockStore as _, CarReader, CarSection, Codec, Content, Device, MemoryStorage,
-    NewRecord, RecoveryWords, Vault, VaultStorage as _, record, system_clock,
+    Block, CarReader, CarSection, Codec, Content, Device, MemoryStorage, NewRecord, RecoveryWords,
+    Vault, VaultStorage as _, record, system_clock,
 };
 
 const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/car");
