@@ -64,6 +64,7 @@ mod proof;
 pub mod random;
 mod reader;
 pub mod record;
+mod restore;
 #[cfg(test)]
 mod samples;
 mod seal;
@@ -105,6 +106,7 @@ pub use reader::{
     Advance, FollowError, Following, GrantView, Inbox, InboxError, Stick, StickError, StickTaken,
 };
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
+pub use restore::{RestoreError, Restored};
 pub use seal::OpenError;
 pub use store::{
     BlockSource, BlockStore, CachedSource, CarStore, Fetcher, MemoryStore, SourceError, StoreError,
@@ -112,7 +114,7 @@ pub use store::{
 pub use vault::{
     AddReport, Added, Adder, Archive, ArchiveError, Archived, AuditReport, BadEntry, BlockReport,
     Clock, ContactInfo, Content, GrantInfo, GrantStatus, MemoryStorage, NewRecord, OpenRecord,
-    PinnerAck, Preview, Receipt, ReceiptError, RekeyProgress, RestoreError, Restored, Revocation,
-    RevokeTarget, ShareRequest, Shared, StorageError, Vault, VaultError, VaultStats, VaultStorage,
-    WriteGuard, system_clock,
+    PinnerAck, Preview, Receipt, ReceiptError, RekeyProgress, Revocation, RevokeTarget,
+    ShareRequest, Shared, StorageError, Vault, VaultError, VaultStats, VaultStorage, WriteGuard,
+    system_clock,
 };

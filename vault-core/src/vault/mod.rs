@@ -14,7 +14,6 @@ mod receipt;
 mod recover;
 mod rekey;
 mod release;
-mod restore;
 mod revoke;
 mod share;
 mod state;
@@ -22,8 +21,6 @@ mod storage;
 mod transaction;
 mod verify;
 
-#[cfg(test)]
-mod backup_tests;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -54,7 +51,6 @@ pub use contacts::ContactInfo;
 pub use error::VaultError;
 pub use receipt::{PinnerAck, Receipt, ReceiptError};
 pub use rekey::RekeyProgress;
-pub use restore::{RestoreError, Restored};
 pub use revoke::{Revocation, RevokeTarget};
 pub use share::{GrantInfo, Preview, ShareRequest, Shared};
 pub use state::GrantStatus;
@@ -78,7 +74,7 @@ pub fn system_clock() -> Clock {
 /// An open vault.
 pub struct Vault {
     storage: Arc<dyn VaultStorage>,
-    device: Arc<Device>,
+    pub(crate) device: Arc<Device>,
     clock: Clock,
     head: Head,
     zero_key: SecretKey,
@@ -138,7 +134,7 @@ impl Vault {
         }
     }
 
-    fn open_head(
+    pub(crate) fn open_head(
         storage: Arc<dyn VaultStorage>,
         device: Arc<Device>,
         clock: Clock,

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::sync::Arc;
 
-use super::{Clock, StorageError, Vault, VaultError, VaultStorage};
 use crate::block::{Block, Cid};
 use crate::car::{CarError, CarReader, CarSection};
 use crate::head::{Head, HeadError};
@@ -16,6 +15,10 @@ use crate::identity::Device;
 use crate::pins;
 use crate::reader::{FollowError, check_time, continues};
 use crate::store::{BlockStore, StoreError};
+use crate::vault::{Clock, StorageError, Vault, VaultError, VaultStorage};
+
+#[cfg(test)]
+mod tests;
 
 /// Bytes handed to the store at once.
 const BATCH: usize = 8 << 20;

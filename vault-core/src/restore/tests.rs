@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::tests::{World, clock, record, world};
 use super::*;
-use crate::block::{Block, Codec};
-use crate::car::{CarError, CarReader, CarSection, CarWriter};
-use crate::reader::FollowError;
+use crate::block::Codec;
+use crate::car::CarWriter;
+use crate::vault::tests::{World, clock, record, world};
+use crate::vault::{ArchiveError, MemoryStorage, body_blocks};
 
 /// A vault with small records and a long one.
 fn filled() -> World {
