@@ -1,7 +1,7 @@
 // The npm package ipns behind the small command line that ../../ipns_interop.rs drives.
 // Records go through standard input and output; keys are test keys.
 import { createRequire } from "node:module";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 
 // the packages are installed into the build folder, not beside this file
@@ -16,6 +16,7 @@ const { generateKeyPairFromSeed, publicKeyFromRaw } = await load("@libp2p/crypto
 // the second argument is a seed for those that sign, a public key for the others
 const [command, bytes, ...args] = process.argv.slice(2);
 const raw = Buffer.from(bytes, "hex");
+const input = async () => Buffer.concat(await process.stdin.toArray());
 const keyPair = () => generateKeyPairFromSeed("Ed25519", raw);
 
 switch (command) {
@@ -33,7 +34,7 @@ switch (command) {
     break;
   }
   case "verify": {
-    const record = readFileSync(0);
+    const record = await input();
     await validate(publicKeyFromRaw(raw), record);
     const read = ipns.unmarshalIPNSRecord(record);
     const shown = [read.value, read.sequence, read.validity, read.ttl];
@@ -41,7 +42,7 @@ switch (command) {
     break;
   }
   case "select": {
-    const both = readFileSync(0);
+    const both = await input();
     const at = Number(args[0]);
     const routingKey = ipns.multihashToIPNSRoutingKey(publicKeyFromRaw(raw).toMultihash());
     const chosen = ipnsSelector(routingKey, [both.subarray(0, at), both.subarray(at)]);

@@ -23,6 +23,8 @@ pub const IPNS_TTL: u64 = 300;
 
 const VALUE_PREFIX: &str = "/ipfs/";
 const SIGNED_PREFIX: &[u8] = b"ipns-signature:";
+/// Length of an Ed25519 signature, in bytes.
+const SIGNATURE_LEN: usize = 64;
 /// `EOL`, the only type of validity: the record ends at a time.
 const EOL: u64 = 0;
 
@@ -125,6 +127,10 @@ impl IpnsRecord {
         let (Some(signed), Some(signature)) = (entry.data, entry.signature_v2) else {
             return Err(IpnsError::Malformed);
         };
+        let old_len = entry.signature_v1.map_or(SIGNATURE_LEN, <[u8]>::len);
+        if old_len != SIGNATURE_LEN {
+            return Err(IpnsError::Malformed);
+        }
         let key_of_name = &name.peer_id_bytes()[2..];
         if entry.public_key.is_some_and(|key| key != key_of_name) {
             return Err(IpnsError::Signature);
