@@ -104,6 +104,8 @@ pub use keys::{
 };
 pub use reader::{
     Advance, FollowError, Following, GrantView, Inbox, InboxError, Stick, StickError, StickTaken,
+    Advance, Answer, Finding, FollowError, Following, GrantView, Inbox, InboxError, Offer, Place,
+    Verdict,
 };
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use restore::{RestoreError, Restored};

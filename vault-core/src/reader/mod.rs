@@ -4,6 +4,7 @@
 //! and takes a new one only if that is newer, signed by a key the owner vouches for, and its log
 //! contains the log it has seen.
 
+mod finding;
 mod following;
 mod grants;
 mod inbox;
@@ -12,6 +13,7 @@ mod stick;
 #[cfg(test)]
 mod tests;
 
+pub use finding::{Answer, Finding, Offer, Place, Verdict};
 pub use following::{Advance, FollowError, Following};
 pub use grants::GrantView;
 pub use inbox::{Inbox, InboxError};

@@ -16,6 +16,12 @@ pub trait Fetcher: Send + Sync {
     fn fetch(&self, cids: &[Cid]) -> Result<Vec<Block>, SourceError>;
 }
 
+impl<F: Fetcher + ?Sized> Fetcher for Arc<F> {
+    fn fetch(&self, cids: &[Cid]) -> Result<Vec<Block>, SourceError> {
+        (**self).fetch(cids)
+    }
+}
+
 /// A cache in front of a fetcher: what was fetched once is kept.
 pub struct CachedSource {
     cache: Arc<dyn BlockStore>,

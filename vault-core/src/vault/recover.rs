@@ -18,7 +18,7 @@ use crate::index::{open_object, seal_object};
 use crate::keys::{RecoveryWords, SecretKey};
 use crate::log::{Checkpoint, EMPTY_ROOT};
 use crate::pins;
-use crate::store::BlockStore;
+use crate::store::{BlockSource, BlockStore};
 
 const NOTHING: Digest = Digest::from_bytes([0; 32]);
 
@@ -146,6 +146,20 @@ fn newest_head(
 fn is_whole(store: &dyn BlockStore, head: &Head) -> bool {
     let has = |digest: &Digest| store.has(&Cid::raw(*digest)).unwrap_or(false);
     pins::read(store, &head.pins()).is_ok_and(|pins| pins.live.iter().all(has))
+}
+
+impl Head {
+    /// Every block that belongs to this head: itself, the pin set, and all that the pin set names.
+    ///
+    /// # Errors
+    /// [`VaultError::Pins`] when the pin set cannot be had from `source`, or is none.
+    pub fn all_blocks(&self, source: &dyn BlockSource) -> Result<Vec<Cid>, VaultError> {
+        let set = pins::read(source, &self.pins())?;
+        let mut all = vec![self.block().cid()];
+        all.extend(set.nodes);
+        all.extend(set.live.into_iter().map(Cid::raw));
+        Ok(all)
+    }
 }
 
 impl Vault {
