@@ -2,16 +2,20 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod demo;
+mod finding;
 mod kills;
 #[path = "../peers/link.rs"]
 mod link;
 mod lossy;
 mod people;
+mod public;
 mod reading;
 mod refusals;
 mod rollback;
 mod serving;
 mod together;
+#[path = "../support/web.rs"]
+mod web;
 // a part of it is for the other tests
 #[allow(dead_code)]
 #[path = "../cli/world.rs"]

@@ -5,7 +5,8 @@ use std::path::Path;
 use crate::people::*;
 use crate::serving::{Serving, addresses};
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder.
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -6,15 +6,17 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 use vault_core::{
-    DEFAULT_WORK_FACTOR, Device, RecoveryWords, StorageError, Vault, VaultStorage,
+    BlockStore, DEFAULT_WORK_FACTOR, Device, RecoveryWords, StorageError, Vault, VaultStorage,
     encrypt_with_passphrase, system_clock,
 };
+use vault_http::client::BaseUrl;
 use zeroize::Zeroizing;
 
 use crate::car;
 use crate::context::{Context, declined};
 use crate::error::{Error, Exit, Result};
 use crate::files;
+use crate::network::{Places, copy_vault};
 use crate::output::{BOLD, paint};
 use crate::passphrase;
 use vault_core::Home;
@@ -33,8 +35,8 @@ pub struct Init {
     #[arg(long, value_name = "FILE", conflicts_with = "recover")]
     words_out: Option<PathBuf>,
 
-    /// Rebuild a vault from its recovery words and a copy of its blocks
-    #[arg(long, requires = "blocks")]
+    /// Rebuild a vault from its recovery words and a copy of its blocks, or from gateways
+    #[arg(long)]
     recover: bool,
 
     /// Read the recovery words from this file, `-` for standard input
@@ -45,6 +47,14 @@ pub struct Init {
     /// standard input
     #[arg(long, value_name = "DIR|CAR|-", num_args = 1.., requires = "recover")]
     blocks: Vec<PathBuf>,
+
+    /// Find the vault by its name and fetch it from this trustless gateway; may be repeated
+    #[arg(long, value_name = "URL", requires = "recover", value_parser = BaseUrl::parse)]
+    gateway: Vec<BaseUrl>,
+
+    /// Look for the vault's name at this delegated routing server too; may be repeated
+    #[arg(long, value_name = "URL", requires = "gateway", value_parser = BaseUrl::parse)]
+    routing: Vec<BaseUrl>,
 
     /// Cost of guessing the passphrase: scrypt with N = 2^FACTOR, 128 MiB of memory at 17
     #[arg(long, value_name = "FACTOR", default_value_t = DEFAULT_WORK_FACTOR)]
@@ -206,12 +216,37 @@ fn show_words(context: &Context, words: &RecoveryWords) -> Result<()> {
     Ok(())
 }
 
+/// Brings the blocks of the old vault, from files and from gateways.
+fn copy_blocks(
+    context: &Context,
+    args: &Init,
+    words: &RecoveryWords,
+    store: &Arc<dyn BlockStore>,
+) -> Result<()> {
+    if !args.blocks.is_empty() {
+        let copied = car::copy(&args.blocks, &**store)?;
+        context.out.note(format!("{} blocks copied", copied.blocks));
+    }
+    if !args.gateway.is_empty() {
+        let places = Places::at(args.gateway.clone(), args.routing.clone())?;
+        let fetched = copy_vault(&places, &words.ipns_name(), store)?;
+        context.out.note(format!("{fetched} blocks fetched"));
+    }
+    Ok(())
+}
+
 fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     let words_from_input = args.words_file.as_deref().is_some_and(files::is_dash);
     if words_from_input && args.blocks.iter().any(|path| files::is_dash(path)) {
         return Err(Error::usage(
             "words and blocks cannot both come from standard input",
         ));
+    }
+    if args.blocks.is_empty() && args.gateway.is_empty() {
+        return Err(
+            Error::usage("a copy of the blocks is needed beside the words")
+                .hint("give it with `--blocks DIR|CAR`, or name a gateway with `--gateway URL`"),
+        );
     }
     let text = Zeroizing::new(match &args.words_file {
         Some(file) => files::read_text(file, 4096)?,
@@ -227,8 +262,7 @@ fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     let passphrase = passphrase::fresh(&context.global)?;
     let (home, identity) = Home::create(path, |home| -> Result<_> {
         let storage = home.storage()?;
-        let copied = car::copy(&args.blocks, &*storage.blocks())?;
-        context.out.note(format!("{} blocks copied", copied.blocks));
+        copy_blocks(context, args, &words, &storage.blocks())?;
         let vault = Vault::recover(storage, &words, system_clock())?;
         let identity = vault.device().to_identity_text();
         let sealed = encrypt_with_passphrase(identity.as_bytes(), &passphrase, args.work_factor)?;

@@ -8,6 +8,7 @@ mod contact;
 mod demo;
 mod doctor;
 mod grant;
+mod head;
 mod identity;
 mod inbox;
 mod init;
@@ -42,6 +43,8 @@ pub enum Command {
     Grant(grant::Grant),
     Revoke(revoke::Revoke),
     Serve(serve::Serve),
+    #[command(subcommand)]
+    Head(head::HeadCommand),
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
     #[command(subcommand)]
@@ -80,6 +83,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Grant(command) => grant::run(context, command),
         Command::Revoke(args) => revoke::run(context, &args),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Head(command) => head::run(context, command),
         Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Config(command) => config::run(context, command),

@@ -13,6 +13,7 @@ use vault_node::{Access, HeadSource, Node, NodeConfig, peer_id};
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::local_socket::{self, StatusSocket};
+use crate::network::Publisher;
 use crate::node;
 
 /// How often to see whether a grant has ended or the head wants renewing.
@@ -75,8 +76,11 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
     let node = Arc::new(node);
     let _socket = open_socket(context, &home, &node, begun);
     announce(context, &address)?;
+    let mut publisher = Publisher::new(context, &home, device)?;
+    publisher.tend(&*storage);
     while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(TEND_EVERY) {
         tend(context, &mut vault);
+        publisher.tend(&*storage);
     }
     context.out.note("stopping");
     if let Some(node) = Arc::into_inner(node) {

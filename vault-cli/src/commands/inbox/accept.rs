@@ -10,7 +10,7 @@ use super::stick;
 use super::sync::sync_one;
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::network::Network;
+use crate::network::{HeadArgs, Network, PlaceArgs, Places};
 use crate::{files, time};
 
 /// Take what somebody shares: open the ticket, remember it, and fetch what it gives
@@ -29,6 +29,12 @@ pub struct Accept {
     /// Only remember it; fetch later with `inbox sync`
     #[arg(long)]
     offline: bool,
+
+    #[command(flatten)]
+    heads: HeadArgs,
+
+    #[command(flatten)]
+    places: PlaceArgs,
 }
 
 /// Runs the command.
@@ -63,7 +69,8 @@ pub fn run(context: &Context, args: &Accept) -> Result<Exit> {
         }
         return Ok(Exit::Ok);
     }
-    let network = Network::new(device);
+    let places = Places::of(context, &home, &args.places, &args.heads)?;
+    let network = Network::new(device, places, context.out);
     let done = sync_one(context, &network, &home, &mut inbox, &mut following, false);
     network.close();
     done.map(|()| Exit::Ok)

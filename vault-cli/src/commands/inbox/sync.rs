@@ -10,7 +10,7 @@ use vault_core::{Advance, Cid, Following, GrantView, Home, Inbox, Location};
 use super::stick;
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::network::{Network, prefetch};
+use crate::network::{HeadArgs, Network, PlaceArgs, Places, prefetch};
 use crate::{files, show, time};
 
 /// Fetch the newest of what is shared with you
@@ -28,6 +28,12 @@ pub struct Sync {
     /// nobody; `-` for standard input
     #[arg(long, value_name = "FILE.car|-", conflicts_with_all = ["names", "contents"])]
     file: Option<PathBuf>,
+
+    #[command(flatten)]
+    heads: HeadArgs,
+
+    #[command(flatten)]
+    places: PlaceArgs,
 }
 
 /// Runs the command.
@@ -43,7 +49,8 @@ pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
         let found = args.names.iter().map(|name| inbox.find(name).cloned());
         found.collect::<Result<_, _>>()?
     };
-    let network = Network::new(device);
+    let places = Places::of(context, &home, &args.places, &args.heads)?;
+    let network = Network::new(device, places, context.out);
     let (mut failed, mut last) = (0, None);
     for mut following in wanted.iter().cloned() {
         let done = sync_one(
@@ -90,7 +97,7 @@ pub fn sync_one(
 ) -> Result<()> {
     let before = following.seq();
     let advance = network.sync(home, inbox, following)?;
-    let source = network.source(home, following.node())?;
+    let source = network.source(home, following)?;
     let views = following.grants(network.device(), &*source, time::now())?;
     let records = Following::records(&views);
     if contents {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use clap::Args;
 use vault_core::{
-    CachedSource, Following, GrantView, IndexEntry, OpenRecord, RecordId, Vault, VaultError,
-    system_clock,
+    CachedSource, Device, Following, GrantView, Home, IndexEntry, OpenRecord, RecordId, Vault,
+    VaultError, system_clock,
 };
 
 use crate::commands::inbox;
 use crate::context::Context;
 use crate::error::Result;
-use crate::network::Network;
+use crate::network::{HeadArgs, Network, PlaceArgs, Places};
 use crate::time;
 
 /// The option that chooses whose records.
@@ -20,10 +20,19 @@ pub struct FromArgs {
     /// Records that this person shared with you, instead of your own
     #[arg(long, value_name = "NAME")]
     from: Option<String>,
+
+    #[command(flatten)]
+    places: PlaceArgs,
+}
+
+/// Whose records, and where missing blocks of theirs may be had.
+pub struct Owner {
+    whose: Whose,
+    places: PlaceArgs,
 }
 
 /// Whose records.
-pub enum Owner {
+enum Whose {
     /// One's own.
     Own,
     /// Those that this person shared.
@@ -35,12 +44,19 @@ pub enum Owner {
 impl FromArgs {
     /// Whose records an id may belong to, when nobody was named.
     pub fn owner_or_anyone(&self) -> Owner {
-        self.from.clone().map_or(Owner::Anyone, Owner::From)
+        self.owned_by(Whose::Anyone)
     }
 
     /// Whose records were asked for.
     pub fn owner(&self) -> Owner {
-        self.from.clone().map_or(Owner::Own, Owner::From)
+        self.owned_by(Whose::Own)
+    }
+
+    fn owned_by(&self, otherwise: Whose) -> Owner {
+        Owner {
+            whose: self.from.clone().map_or(otherwise, Whose::From),
+            places: self.places.clone(),
+        }
     }
 }
 
@@ -154,18 +170,22 @@ impl Records for Several {
 impl Owner {
     /// Opens the records.
     pub fn open(&self, context: &Context) -> Result<Box<dyn Records>> {
-        match self {
-            Self::Own => Ok(Box::new(context.vault()?)),
-            Self::From(name) => {
+        let network = |home: &Home, device: Arc<Device>| -> Result<Arc<Network>> {
+            let places = Places::of(context, home, &self.places, &HeadArgs::default())?;
+            Ok(Network::new(device, places, context.out))
+        };
+        match &self.whose {
+            Whose::Own => Ok(Box::new(context.vault()?)),
+            Whose::From(name) => {
                 let (home, device, inbox) = inbox::open(context)?;
-                let network = Network::new(device);
+                let network = network(&home, device)?;
                 Ok(Box::new(shared(&home, &network, inbox.find(name)?)?))
             }
-            Self::Anyone => {
+            Whose::Anyone => {
                 let (home, device, inbox) = inbox::open(context)?;
                 let own = Vault::open(home.storage()?, device.clone(), system_clock())?;
                 let mut all: Vec<Box<dyn Records>> = vec![Box::new(own)];
-                let network = Network::new(device);
+                let network = network(&home, device)?;
                 for following in inbox.list() {
                     // what cannot be had from one sender does not keep the others' from view
                     if let Ok(shared) = shared(&home, &network, following) {
@@ -178,12 +198,8 @@ impl Owner {
     }
 }
 
-fn shared(
-    home: &vault_core::Home,
-    network: &Arc<Network>,
-    following: &Following,
-) -> Result<Shared> {
-    let source = network.source(home, following.node())?;
+fn shared(home: &Home, network: &Arc<Network>, following: &Following) -> Result<Shared> {
+    let source = network.source(home, following)?;
     let views = following.grants(network.device(), &*source, time::now())?;
     Ok(Shared {
         following: following.clone(),

@@ -1,0 +1,202 @@
+//! The network, as commands use it: a node that starts only when somebody must be asked, and the
+//! servers that the settings name.
+
+mod blocks;
+mod heads;
+mod names;
+mod places;
+mod recover;
+
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use vault_core::{
+    Advance, BlockSource, CachedSource, Cid, Device, Following, Home, Inbox, Verdict,
+};
+use vault_http::gateway::GatewayError;
+use vault_http::routing::RoutingError;
+use vault_node::Node;
+
+use crate::error::{Error, Exit, Result};
+use crate::output::Output;
+use crate::time;
+
+pub use names::{Publisher, publish_name};
+pub use places::{HeadArgs, PlaceArgs, Places};
+pub use recover::copy_vault;
+
+/// How long another node may stay silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where to ask, and a node without listeners that is started at the first question.
+pub struct Network {
+    device: Arc<Device>,
+    places: Places,
+    out: Output,
+    node: Mutex<Option<Arc<Node>>>,
+    /// The patient's node does not answer: others are asked first.
+    silent: AtomicBool,
+}
+
+impl Network {
+    /// A network that has not been used yet.
+    pub fn new(device: Arc<Device>, places: Places, out: Output) -> Arc<Self> {
+        Arc::new(Self {
+            device,
+            places,
+            out,
+            node: Mutex::new(None),
+            silent: AtomicBool::new(false),
+        })
+    }
+
+    /// The device that asks.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn node(&self) -> Result<Arc<Node>, vault_node::NodeError> {
+        let mut node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(node) = &*node {
+            return Ok(node.clone());
+        }
+        // keys of the moment: two commands at once must not look like one peer, for then one of
+        // them gets the other's blocks; and nobody learns from a connection who is asking
+        let seeds = (random_seed()?, random_seed()?);
+        let started = Arc::new(Node::start_client_only(seeds.0, seeds.1)?);
+        *node = Some(started.clone());
+        Ok(started)
+    }
+
+    /// Blocks of one followed vault: from the cache, else from the patient's node, else from the
+    /// gateways.
+    pub fn source(
+        self: &Arc<Self>,
+        home: &Home,
+        following: &Following,
+    ) -> Result<Arc<CachedSource>> {
+        let fetcher = blocks::Everywhere::new(self.clone(), following.node().clone());
+        Ok(Arc::new(CachedSource::new(
+            home.cache()?,
+            Box::new(fetcher),
+        )))
+    }
+
+    /// Asks everywhere for the newest head and takes the newest that continues what was seen.
+    pub fn sync(
+        self: &Arc<Self>,
+        home: &Home,
+        inbox: &mut Inbox,
+        following: &mut Following,
+    ) -> Result<Advance> {
+        let asked = self.ask_all(home, following)?;
+        let source = self.source(home, following)?;
+        let finding = following.find(&asked.offers, &*source, time::now());
+        if finding.taken().is_some() {
+            inbox.remember(following)?;
+        }
+        let several = asked.offers.len() + asked.failures.len() > 1;
+        let taken = finding.taken().is_some();
+        for answer in &finding.answers {
+            match &answer.verdict {
+                Verdict::PassedOver { offered } => self.out.warn(format!(
+                    "{} has only an older head ({offered}); the newer one was taken",
+                    answer.from
+                )),
+                Verdict::Refused(error) if taken => {
+                    self.out.warn(format!("{}: {error}", answer.from));
+                }
+                _ => {}
+            }
+        }
+        if several {
+            for (place, error) in &asked.failures {
+                self.out.warn(format!("{place}: {}", error.message));
+            }
+        }
+        finding.outcome().map_err(|refused| match refused {
+            Some((place, error)) => {
+                let mut error = Error::from(error);
+                error.message = format!("{place}: {}", error.message);
+                error
+            }
+            None => asked.no_answer(),
+        })
+    }
+
+    /// Closes connections, if there are any, and says who gave false blocks.
+    pub fn close(&self) {
+        for complaint in self.places.gateways.complaints() {
+            if complaint.is_false {
+                self.out.warn(format!(
+                    "the gateway {} gave false bytes and was not asked again: {}",
+                    complaint.url, complaint.what
+                ));
+            }
+        }
+        let node = self
+            .node
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(node) = node.and_then(Arc::into_inner) {
+            node.stop();
+        }
+    }
+}
+
+fn random_seed() -> Result<[u8; 32], vault_node::NodeError> {
+    let mut seed = [0; 32];
+    let failed = |error: getrandom::Error| vault_node::NodeError::Start(error.to_string());
+    getrandom::fill(&mut seed).map_err(failed)?;
+    Ok(seed)
+}
+
+/// Fetches bodies ahead of time, so that they can be read offline. Returns how many blocks.
+pub fn prefetch(source: &dyn BlockSource, cids: &[Cid]) -> Result<usize> {
+    let mut count = 0;
+    for part in cids.chunks(64) {
+        count += source.fetch(part)?.len();
+    }
+    Ok(count)
+}
+
+impl From<vault_node::NodeError> for Error {
+    fn from(error: vault_node::NodeError) -> Self {
+        use vault_node::NodeError as E;
+        let text = error.to_string();
+        match error {
+            E::Unreachable { .. } | E::Timeout { .. } => Self::new(Exit::Network, "offline", text)
+                .hint("the other side must be running `medvault serve`; try again later"),
+            E::HeadNotFound(_) => Self::new(Exit::Network, "no-head", text)
+                .hint("ask for a fresh ticket: this node does not have the vault"),
+            E::Start(_) => Self::new(Exit::Network, "node-start", text)
+                .hint("is another `medvault serve` running on these ports?"),
+            E::Address(_) => Self::new(Exit::Network, "bad-address", text),
+            _ => Self::new(Exit::Network, "network", text),
+        }
+    }
+}
+
+impl From<GatewayError> for Error {
+    fn from(error: GatewayError) -> Self {
+        match error.is_false() {
+            true => Self::new(Exit::Integrity, "false-gateway", error)
+                .hint("name another with `--gateway URL`"),
+            false => Self::new(Exit::Network, "gateway", error)
+                .hint("try again later, or name another with `--gateway URL`"),
+        }
+    }
+}
+
+impl From<RoutingError> for Error {
+    fn from(error: RoutingError) -> Self {
+        match error {
+            RoutingError::Record(_) => Self::new(Exit::Integrity, "false-record", error)
+                .hint("`medvault config get ipfs.routing` shows who was asked"),
+            _ => Self::new(Exit::Network, "routing", error)
+                .hint("try again later; `medvault config get ipfs.routing` shows who was asked"),
+        }
+    }
+}
