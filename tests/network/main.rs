@@ -4,6 +4,9 @@
 mod demo;
 mod finding;
 mod kills;
+#[path = "../peers/kubo.rs"]
+mod kubo;
+mod kubo_gateway;
 #[path = "../peers/link.rs"]
 mod link;
 mod lossy;

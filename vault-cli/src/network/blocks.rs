@@ -1,12 +1,13 @@
 //! Blocks from the patient's node, and from others when it has none or is silent.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use vault_core::{Block, Cid, Fetcher, NodeAddress, SourceError};
-use vault_node::NodeError;
+use vault_node::{Node, NodeError};
 
 use super::{Network, PATIENCE};
 
@@ -36,12 +37,11 @@ impl Everywhere {
         let (to, brought) = channel();
         let network = self.network.clone();
         std::thread::spawn(move || {
-            let mut take = |block: Block| Ok(to.send(Brought::Block(block))?);
-            let end = network.node().and_then(|node| {
-                let report = node.fetch(&from, &cids, PATIENCE, &mut take)?;
-                drop(report);
-                Ok(())
-            });
+            let mut take = |block: Block| -> Result<(), Box<dyn Error + Send + Sync>> {
+                Ok(to.send(Brought::Block(block))?)
+            };
+            let fetch = |node: Arc<Node>| node.fetch(&from, &cids, PATIENCE, &mut take);
+            let end = network.node().and_then(fetch).map(drop);
             // the caller may have stopped listening
             let _ = to.send(Brought::End(end));
         });

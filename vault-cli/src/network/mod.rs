@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use vault_core::{
-    Advance, BlockSource, CachedSource, Cid, Device, Following, Home, Inbox, Verdict,
+    Advance, BlockSource, CachedSource, Cid, Device, Following, Home, Inbox, Place, Verdict,
 };
 use vault_http::gateway::GatewayError;
 use vault_http::routing::RoutingError;
@@ -93,11 +93,11 @@ impl Network {
         let asked = self.ask_all(home, following)?;
         let source = self.source(home, following)?;
         let finding = following.find(&asked.offers, &*source, time::now());
-        if finding.taken().is_some() {
+        let taken = finding.taken().is_some();
+        if taken {
             inbox.remember(following)?;
         }
         let several = asked.offers.len() + asked.failures.len() > 1;
-        let taken = finding.taken().is_some();
         for answer in &finding.answers {
             match &answer.verdict {
                 Verdict::PassedOver { offered } => self.out.warn(format!(
@@ -110,8 +110,10 @@ impl Network {
                 _ => {}
             }
         }
-        if several {
-            for (place, error) in &asked.failures {
+        for (place, error) in &asked.failures {
+            // a server that knows no head is no news where another does
+            let news = !taken || *place == Place::Node || error.exit == Exit::Integrity;
+            if several && news {
                 self.out.warn(format!("{place}: {}", error.message));
             }
         }
