@@ -179,3 +179,28 @@ fn completions_and_manual_pages() {
     w.ok("a", &["man", folder.to_str().unwrap()]);
     assert!(folder.join("medvault-record-add.1").is_file());
 }
+
+#[test]
+fn the_head_is_shown_and_exported_as_it_is() {
+    let w = World::of(&["ada"]);
+    let shown = &w.json("ada", &["head", "show"])[0];
+    assert_eq!(shown["seq"], w.json("ada", &["status"])[0]["head_seq"]);
+    assert!(shown["name"].as_str().unwrap().starts_with("k51"));
+    let text = w.ok("ada", &["head", "show"]);
+    assert!(text.contains(shown["cid"].as_str().unwrap()), "{text}");
+    let kept = std::fs::read(w.path("ada").join("head")).unwrap();
+    let file = w.path("exported");
+    let path = file.to_str().unwrap();
+    w.ok("ada", &["head", "export", path]);
+    assert_eq!(std::fs::read(&file).unwrap(), kept);
+    assert_eq!(w.run("ada", &["head", "export", path]).code, 1);
+    w.ok("ada", &["head", "export", path, "--force"]);
+    let piped = w.command("ada", &["head", "export", "-"]).output().unwrap();
+    assert_eq!(piped.stdout, kept);
+    // nobody is asked unless somebody is named
+    let ran = w.run("ada", &["head", "publish"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+    assert!(ran.err.contains("--routing"), "{}", ran.err);
+    let ran = w.run("ada", &["head", "publish", "--routing", "ftp://x"]);
+    assert_eq!(ran.code, 2, "{}", ran.err);
+}

@@ -91,6 +91,25 @@ fn a_dead_node_is_not_waited_for() {
 }
 
 #[test]
+fn blocks_come_from_whom_a_routing_server_names() {
+    let w = ada_and_bo();
+    let public = Public::of(&w, &[]);
+    // the ticket does not say where the node is, and no gateway is known
+    let (_, ticket) = share_lab(&w, "ticket");
+    let serving = Serving::start(&w, "ada");
+    public.name_provider(&serving);
+    publish(&w, "ada", &public);
+    w.ok("bo", &["config", "set", "ipfs.routing", &public.url()]);
+    w.ok("bo", &["inbox", "accept", &ticket]);
+    for id in seen(&w) {
+        assert_eq!(get(&w, "bo", &id), get(&w, "ada", &id));
+    }
+    assert_eq!(seen(&w).len(), 2);
+    let asked = public.asked();
+    assert!(asked.iter().any(|a| a.contains("/providers/")), "{asked:?}");
+}
+
+#[test]
 fn an_old_record_is_refused_alone_and_passed_over_beside_a_newer_one() {
     let w = ada_and_bo();
     let (careless, honest) = (Public::of(&w, &["ada"]), Public::of(&w, &["ada"]));

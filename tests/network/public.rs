@@ -4,12 +4,17 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use serde_json::json;
 use vault_core::{Block, BlockStore as _, CarStore, CarWriter, Cid, Head, IpnsName, IpnsRecord};
 
+use crate::serving::Serving;
 use crate::web::{Asked, Reply, Web};
 use crate::world::World;
 
 type Records = Arc<Mutex<HashMap<String, Vec<u8>>>>;
+
+/// Under this name it keeps the list of those who have every block.
+const PROVIDERS: &str = "providers";
 
 /// The server. Like a careless one, it keeps whatever record it was given last.
 pub struct Public {
@@ -42,6 +47,17 @@ impl Public {
         self.records.lock().unwrap().clone()
     }
 
+    /// Makes it name this node to whoever asks for a block.
+    pub fn name_provider(&self, serving: &Serving) {
+        let node = serving.event();
+        let peer = json!({
+            "Schema": "peer", "ID": node["peer_id"], "Addrs": node["addrs"],
+            "Protocols": ["transport-bitswap"],
+        });
+        let mut records = self.records.lock().unwrap();
+        records.insert(PROVIDERS.to_owned(), peer.to_string().into_bytes());
+    }
+
     /// Makes it keep this instead.
     pub fn keep(&self, records: HashMap<String, Vec<u8>>) {
         *self.records.lock().unwrap() = records;
@@ -70,6 +86,10 @@ fn answer(asked: &Asked, folders: &[PathBuf], records: &Records) -> Reply {
                 Some(bytes) => Reply::Ok("application/vnd.ipfs.ipns-record", bytes.clone()),
                 None => Reply::Status(404),
             }
+        }
+        ("GET", ["routing", "v1", "providers", _], "") => {
+            let list = records.lock().unwrap().get(PROVIDERS).cloned();
+            Reply::Ok("application/x-ndjson", list.unwrap_or_default())
         }
         ("GET", ["ipfs", cid], query) => {
             let Some((block, folder)) = find(&cid.parse().unwrap(), folders) else {

@@ -126,7 +126,8 @@ impl Fetcher for Everywhere {
             found: Vec::with_capacity(cids.len()),
             failed: None,
         };
-        let others = !self.network.places.gateways.is_empty();
+        let places = &self.network.places;
+        let others = !places.gateways.is_empty() || !places.routing.is_empty();
         let mut late = None;
         if others && self.is_silent() {
             self.by_gateways(&mut wanted);

@@ -8,13 +8,15 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use vault_core::{BlockSource as _, Cid, Following, Home, IpnsName, MAX_HEAD_LEN, Offer, Place};
+use vault_core::{
+    BlockSource as _, Cid, Following, Head, Home, IpnsName, MAX_HEAD_LEN, Offer, Place,
+};
 
 use super::{Network, PATIENCE};
 use crate::error::{Error, Exit, Result};
 use crate::{files, time};
 
-/// How long the others are waited for once one place has answered.
+/// How long the others are waited for once one place has given a head that may be the newest.
 const GRACE: Duration = Duration::from_secs(3);
 
 /// A question that is under way in a thread of its own.
@@ -85,7 +87,11 @@ impl Network {
             waiting.retain(|place| *place != from);
             match answer {
                 Ok(bytes) => {
-                    until = until.min(Instant::now() + GRACE);
+                    // rubbish and old heads, however quick, do not cut the others short
+                    let head = Head::for_vault(&bytes, &following.vault());
+                    if head.is_ok_and(|head| head.seq() >= following.seq()) {
+                        until = until.min(Instant::now() + GRACE);
+                    }
                     asked.offers.push(Offer { from, bytes });
                 }
                 Err(error) => asked.failures.push((from, error)),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::BufReader;
+use std::time::Duration;
 
 use vault_core::{Block, CarError, CarReader, CarSection, Cid, MAX_BLOCK_LEN, StoreError};
 
@@ -52,7 +53,7 @@ impl Gateway {
             .query("format", "car")
             .query("dag-scope", scope.as_str())
             .header("accept", format!("{CAR}; version=1; order=dfs; dups=n"))
-            .total(None)
+            .total(Some(longest(wanted.len())))
             .send()?;
         let limit = HEADER + (MAX_BLOCK_LEN as u64 + AROUND) * wanted.len() as u64;
         let reader = CarReader::new(BufReader::new(answer.reader(limit)))?;
@@ -73,6 +74,12 @@ impl Gateway {
         }
         Ok(count)
     }
+}
+
+/// How long a CAR of so many blocks may take: a minute, and four seconds for each.
+fn longest(blocks: usize) -> Duration {
+    let each = u64::try_from(blocks).unwrap_or(u64::MAX).saturating_mul(4);
+    Duration::from_secs(each.saturating_add(60))
 }
 
 /// Whether a CAR is such that no honest gateway sends it, rather than cut off.
