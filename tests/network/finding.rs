@@ -6,6 +6,7 @@ use crate::people::*;
 use crate::public::Public;
 use crate::rollback::copy;
 use crate::serving::Serving;
+use crate::web::{Reply, Web};
 use crate::world::World;
 
 fn publish(w: &World, who: &str, at: &Public) {
@@ -156,6 +157,45 @@ fn an_old_record_is_refused_alone_and_passed_over_beside_a_newer_one() {
     );
     assert!(seen(&w).contains(&id));
     assert!(seen(&w).contains(&newer));
+}
+
+#[test]
+fn a_gateway_that_lies_is_named_and_believed_nothing() {
+    let w = ada_and_bo();
+    let honest = Public::of(&w, &["ada"]);
+    let liar = Web::start(|asked| match asked.path.starts_with("/ipfs/") {
+        true => Reply::Ok("application/vnd.ipld.raw", b"lie".to_vec()),
+        false => Reply::Ok("application/vnd.ipfs.ipns-record", b"lie".to_vec()),
+    });
+    let (_, ticket) = share_lab(&w, "ticket");
+    publish(&w, "ada", &honest);
+    let (liar, honest) = (&liar.url(), &honest.url());
+    let accept = ["inbox", "accept", &ticket, "--gateway", liar];
+    let ran = refused(&w, "bo", &accept, 9);
+    assert!(ran.err.contains("IPNS"), "{}", ran.err);
+    let sync = [
+        "inbox",
+        "sync",
+        "--contents",
+        "--gateway",
+        liar,
+        "--gateway",
+        honest,
+    ];
+    let ran = w.run("bo", &sync);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for said in ["malformed IPNS record", "gave false bytes"] {
+        let named = ran
+            .err
+            .lines()
+            .any(|line| line.contains(said) && line.contains(liar.as_str()));
+        assert!(named, "{said}: {}", ran.err);
+    }
+    assert!(!ran.err.contains(honest.as_str()), "{}", ran.err);
+    for id in seen(&w) {
+        assert_eq!(get(&w, "bo", &id), get(&w, "ada", &id));
+    }
+    assert_eq!(seen(&w).len(), 2);
 }
 
 #[test]
