@@ -1,7 +1,7 @@
 //! A gateway and delegated routing server of the public network, over the blocks of some homes.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -115,7 +115,7 @@ fn find<'a>(cid: &Cid, folders: &'a [PathBuf]) -> Option<(Block, &'a PathBuf)> {
 }
 
 /// A head and everything below it.
-fn car(head: &Block, folder: &PathBuf) -> Vec<u8> {
+fn car(head: &Block, folder: &Path) -> Vec<u8> {
     let store = CarStore::open(folder).unwrap();
     let all = Head::from_bytes(head.data())
         .unwrap()

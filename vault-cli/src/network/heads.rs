@@ -121,13 +121,15 @@ impl Network {
         let Some(name) = following.ipns().copied().map(IpnsName::new) else {
             return all;
         };
-        for gateway in self.places.gateways.iter().cloned() {
+        for gateway in self.places.gateways.iter() {
+            let gateway = gateway.clone();
             let place = Place::Gateway(gateway.url().to_owned());
             let head = self.head_block(home, following);
             let ask = move || head(gateway.ipns_record(&name, time::now())?.head());
             all.push((place, Box::new(ask)));
         }
-        for routing in self.places.routing.iter().cloned() {
+        for routing in &self.places.routing {
+            let routing = routing.clone();
             let place = Place::Routing(routing.url().to_owned());
             let head = self.head_block(home, following);
             let ask = move || head(routing.get_name(&name, time::now())?.head());
