@@ -11,11 +11,13 @@ mod files;
 mod ids;
 #[cfg(unix)]
 mod local_socket;
+mod log;
 mod network;
 mod node;
 mod output;
 mod passphrase;
 mod progress;
+mod publish;
 mod show;
 mod table;
 mod time;

@@ -99,7 +99,7 @@ pub use ipns::{
     ParseIpnsNameError,
 };
 pub use keys::{
-    PublicKey, RecoveryWords, Signature, SignatureError, WordsError, fingerprint_words,
+    PublicKey, RecoveryWords, Signature, SignatureError, SigningKey, WordsError, fingerprint_words,
 };
 pub use reader::{Advance, FollowError, Following, GrantView, Inbox, InboxError};
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
