@@ -86,8 +86,9 @@ pub use envelope::{
     decrypt_with_passphrase, encrypt_to, encrypt_with_passphrase, open_envelope, seal_envelope,
 };
 pub use grant::{
-    Decision, DirectoryError, Extent, GrantKeyError, Purpose, Reason, Scope, Terms, TermsError,
-    Ticket, TicketError,
+    AccessRefusal, BlockReader, BlockReaders, Decision, DirectoryError, Ends, Extent,
+    GrantKeyError, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE, Purpose, Reason, Scope, Terms,
+    TermsError, Ticket, TicketError, sign_block_access,
 };
 pub use head::{Head, HeadError, MAX_HEAD_LEN, log_origin};
 pub use home::{CacheStore, Home, HomeStorage};

@@ -8,6 +8,7 @@
 mod add;
 mod contacts;
 mod error;
+mod readers;
 mod reading;
 mod receipt;
 mod recover;
