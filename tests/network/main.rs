@@ -2,11 +2,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod demo;
+mod idle;
 mod kills;
 #[path = "../peers/link.rs"]
 mod link;
+mod logs;
 mod lossy;
 mod people;
+mod private;
+mod quiet;
 mod reading;
 mod refusals;
 mod rollback;

@@ -3,17 +3,15 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use vault_core::{
-    Advance, Block, BlockSource, CachedSource, Cid, Device, Fetcher, Following, Home, Inbox,
-    NodeAddress, SourceError,
-};
+use vault_core::{Advance, BlockSource, CachedSource, Cid, Device, Following, Home, Inbox};
 use vault_node::Node;
 
 use crate::error::{Error, Exit, Result};
+use crate::fetch_iroh::PatientNode;
 use crate::time;
 
 /// How long another node may stay silent.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A node without listeners, started at the first question.
 pub struct Network {
@@ -35,7 +33,8 @@ impl Network {
         &self.device
     }
 
-    fn node(&self) -> Result<Arc<Node>, vault_node::NodeError> {
+    /// The node, started now if it was not yet.
+    pub fn node(&self) -> Result<Arc<Node>, vault_node::NodeError> {
         let mut node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(node) = &*node {
             return Ok(node.clone());
@@ -49,11 +48,13 @@ impl Network {
     }
 
     /// Blocks of one followed vault: from the cache, else from the patient's node.
-    pub fn source(self: &Arc<Self>, home: &Home, from: &NodeAddress) -> Result<Arc<CachedSource>> {
-        let fetcher = PeerFetcher {
-            network: self.clone(),
-            from: from.clone(),
-        };
+    pub fn source(
+        self: &Arc<Self>,
+        home: &Home,
+        following: &Following,
+    ) -> Result<Arc<CachedSource>> {
+        let address = following.node().clone();
+        let fetcher = PatientNode::new(self.clone(), address, following.vault());
         Ok(Arc::new(CachedSource::new(
             home.cache()?,
             Box::new(fetcher),
@@ -67,7 +68,8 @@ impl Network {
         inbox: &mut Inbox,
         following: &mut Following,
     ) -> Result<Advance> {
-        if following.node().endpoint_addrs.is_empty() {
+        let node = following.node();
+        if node.endpoint_addrs.is_empty() && node.relays.is_empty() {
             let what = "the ticket does not say where the patient's node is";
             return Err(Error::new(Exit::Network, "no-address", what).hint(
                 "ask the patient to run `medvault serve`, and for the ticket that \
@@ -77,7 +79,7 @@ impl Network {
         let head = self
             .node()?
             .fetch_head(following.node(), &following.vault(), PATIENCE)?;
-        let source = self.source(home, following.node())?;
+        let source = self.source(home, following)?;
         let advance = following.advance(&head, &*source, time::now())?;
         inbox.remember(following)?;
         Ok(advance)
@@ -103,27 +105,6 @@ fn random_seed() -> Result<[u8; 32], vault_node::NodeError> {
     Ok(seed)
 }
 
-/// Fetches blocks over bitswap from one node.
-struct PeerFetcher {
-    network: Arc<Network>,
-    from: NodeAddress,
-}
-
-impl Fetcher for PeerFetcher {
-    fn fetch(&self, cids: &[Cid]) -> Result<Vec<Block>, SourceError> {
-        let failed = |error: vault_node::NodeError| SourceError::Network(error.to_string());
-        let node = self.network.node().map_err(failed)?;
-        let mut blocks = Vec::with_capacity(cids.len());
-        let mut take = |block: Block| {
-            blocks.push(block);
-            Ok(())
-        };
-        node.fetch(std::slice::from_ref(&self.from), cids, PATIENCE, &mut take)
-            .map_err(failed)?;
-        Ok(blocks)
-    }
-}
-
 /// Fetches bodies ahead of time, so that they can be read offline. Returns how many blocks.
 pub fn prefetch(source: &dyn BlockSource, cids: &[Cid]) -> Result<usize> {
     let mut count = 0;
@@ -133,6 +114,10 @@ pub fn prefetch(source: &dyn BlockSource, cids: &[Cid]) -> Result<usize> {
     Ok(count)
 }
 
+/// What to do when a node gives no blocks to this reader.
+pub const REFUSED: &str = "ask the patient whether the grant is still in force, and see whether \
+                           this machine's clock is right";
+
 impl From<vault_node::NodeError> for Error {
     fn from(error: vault_node::NodeError) -> Self {
         use vault_node::NodeError as E;
@@ -140,6 +125,7 @@ impl From<vault_node::NodeError> for Error {
         match error {
             E::Unreachable { .. } | E::Timeout { .. } => Self::new(Exit::Network, "offline", text)
                 .hint("the other side must be running `medvault serve`; try again later"),
+            E::Refused { .. } => Self::new(Exit::Terms, "refused", text).hint(REFUSED),
             E::HeadNotFound(_) => Self::new(Exit::Network, "no-head", text)
                 .hint("ask for a fresh ticket: this node does not have the vault"),
             E::Start(_) => Self::new(Exit::Network, "node-start", text)

@@ -79,7 +79,7 @@ pub fn sync_one(
 ) -> Result<()> {
     let before = following.seq();
     let advance = network.sync(home, inbox, following)?;
-    let source = network.source(home, following.node())?;
+    let source = network.source(home, following)?;
     let views = following.grants(network.device(), &*source, time::now())?;
     let records = Following::records(&views);
     if contents {

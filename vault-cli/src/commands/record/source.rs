@@ -183,7 +183,7 @@ fn shared(
     network: &Arc<Network>,
     following: &Following,
 ) -> Result<Shared> {
-    let source = network.source(home, following.node())?;
+    let source = network.source(home, following)?;
     let views = following.grants(network.device(), &*source, time::now())?;
     Ok(Shared {
         following: following.clone(),
