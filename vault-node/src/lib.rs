@@ -29,6 +29,7 @@ pub use bitswap::engine::{Access, Stats};
 pub use bitswap::fetch::{BlockSink, FetchReport};
 pub use block::Refusal;
 pub use block::fetch::Route;
+pub use block::serve::ReaderSource;
 pub use config::{IrohStats, NodeConfig};
 pub use error::NodeError;
 pub use head::HeadSource;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use iroh::{Endpoint, Watcher as _};
 use rust_ipfs::Ipfs;
 use tokio::runtime::Runtime;
-use vault_core::{BlockReaders, BlockStore, Cid, Ends, NodeAddress, PublicKey, VaultId};
+use vault_core::{BlockStore, Cid, Ends, NodeAddress, PublicKey, VaultId};
 use vault_host::Host;
 
 use crate::accept::{self, Services};
@@ -16,7 +16,7 @@ use crate::address::{multiaddr, peer_key};
 use crate::bitswap::engine::{Access, Engine, Stats};
 use crate::bitswap::fetch::{BlockSink, FetchReport, Network, fetch};
 use crate::block::fetch::{Asker, Links, Route};
-use crate::block::serve::BlockServer;
+use crate::block::serve::{BlockServer, ReaderSource};
 use crate::config::{IrohStats, NodeConfig};
 use crate::endpoint::{learn_relays, reachable, start_endpoint, wait_for_relay};
 use crate::error::NodeError;
@@ -245,9 +245,9 @@ impl Node {
         self.links.route(&from.endpoint, vault)
     }
 
-    /// Changes who may read blocks over iroh, from the next block on. Nobody may until then.
-    pub fn set_readers(&self, readers: BlockReaders) {
-        self.services.blocks.set_readers(readers);
+    /// Changes who may read blocks over iroh, from the next request on. Nobody may until then.
+    pub fn set_readers(&self, source: impl ReaderSource + 'static) {
+        self.services.blocks.set_readers(Arc::new(source));
     }
 
     /// Changes who may read blocks over bitswap, from the next answer on.

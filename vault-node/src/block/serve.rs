@@ -30,6 +30,9 @@ const MAX_REQUESTS: usize = 4;
 /// Blocks of one request that are read ahead of the network.
 const READ_AHEAD: usize = 4;
 
+/// After how many blocks of a request it is asked again whether the reader may read.
+const ASK_EVERY: usize = 16;
+
 /// What passed through since the node started.
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -38,11 +41,24 @@ pub(crate) struct Counters {
     pub(crate) refused: AtomicU64,
 }
 
+/// Where a node learns who may fetch blocks over iroh.
+pub trait ReaderSource: Send + Sync {
+    /// Who may do so now; `None` when that cannot be found out, and then nobody may. Asked for
+    /// every statement and every request, so it should be quick. May block.
+    fn readers(&self) -> Option<Arc<BlockReaders>>;
+}
+
+impl ReaderSource for BlockReaders {
+    fn readers(&self) -> Option<Arc<BlockReaders>> {
+        Some(Arc::new(self.clone()))
+    }
+}
+
 /// Gives blocks to readers.
 pub(crate) struct BlockServer {
     store: Arc<dyn BlockStore>,
     own: PublicKey,
-    readers: RwLock<Option<BlockReaders>>,
+    readers: RwLock<Option<Arc<dyn ReaderSource>>>,
     connections: Mutex<HashMap<PublicKey, usize>>,
     answering: AtomicUsize,
     stopping: AtomicBool,
@@ -63,16 +79,20 @@ impl BlockServer {
         })
     }
 
-    /// Changes who is admitted, from the next block on.
-    pub(crate) fn set_readers(&self, readers: BlockReaders) {
+    /// Changes who is admitted, from the next request on.
+    pub(crate) fn set_readers(&self, source: Arc<dyn ReaderSource>) {
         let current = self.readers.write();
-        *current.unwrap_or_else(PoisonError::into_inner) = Some(readers);
+        *current.unwrap_or_else(PoisonError::into_inner) = Some(source);
+    }
+
+    fn readers(&self) -> Option<Arc<BlockReaders>> {
+        let source = self.readers.read();
+        let source = source.unwrap_or_else(PoisonError::into_inner).clone();
+        source?.readers()
     }
 
     fn holds(&self, reader: &BlockReader) -> bool {
-        let readers = self.readers.read();
-        let readers = readers.unwrap_or_else(PoisonError::into_inner);
-        readers.as_ref().is_some_and(|all| all.holds(reader))
+        self.readers().is_some_and(|all| all.holds(reader))
     }
 
     fn check(&self, statement: &[u8], client: PublicKey) -> Result<BlockReader, Refusal> {
@@ -82,9 +102,7 @@ impl BlockServer {
         };
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let now = now.map_or(0, |since| since.as_secs());
-        let readers = self.readers.read();
-        let readers = readers.unwrap_or_else(PoisonError::into_inner);
-        let checked = match readers.as_ref() {
+        let checked = match self.readers() {
             Some(readers) => readers.check(statement, &ends, now),
             None => Err(AccessRefusal::NotAReader),
         };
@@ -134,10 +152,16 @@ impl BlockServer {
     }
 
     /// Reads the statement and answers it. Whoever is admitted holds a place until [`Self::leave`].
-    async fn hello(&self, connection: &Connection, client: PublicKey) -> Option<BlockReader> {
+    async fn hello(
+        self: &Arc<Self>,
+        connection: &Connection,
+        client: PublicKey,
+    ) -> Option<BlockReader> {
         let (mut send, mut recv) = connection.accept_bi().await.ok()?;
         let statement = recv.read_to_end(MAX_BLOCK_ACCESS_LEN).await.ok()?;
-        let admitted = self.check(&statement, client).and_then(|reader| {
+        let server = Arc::clone(self);
+        let check = tokio::task::spawn_blocking(move || server.check(&statement, client));
+        let admitted = check.await.ok()?.and_then(|reader| {
             let entered = self.enter(&reader);
             entered.then_some(reader).ok_or(Refusal::Busy)
         });
@@ -222,8 +246,11 @@ impl BlockServer {
 
     /// Reads blocks, on a thread that may block, for as long as the reader is admitted.
     fn read(&self, cids: &[Cid], reader: &BlockReader, out: &mpsc::Sender<Found>) {
-        for cid in cids {
-            let allowed = self.holds(reader);
+        let mut allowed = false;
+        for (number, cid) in cids.iter().enumerate() {
+            if number % ASK_EVERY == 0 {
+                allowed = self.holds(reader);
+            }
             let found = match allowed {
                 // a block that the store cannot read is not here
                 true => match self.store.get(cid).ok().flatten() {

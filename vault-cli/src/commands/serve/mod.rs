@@ -1,6 +1,7 @@
 //! `medvault serve`: the patient's node, online.
 
 mod publishers;
+mod readers;
 mod start;
 mod status;
 
@@ -19,6 +20,7 @@ use crate::local_socket;
 use crate::log::{Event, Format, Level, Log};
 use crate::node;
 use crate::publish::{Attempt, Publishing};
+use readers::HomeReaders;
 use start::Plan;
 use status::State;
 
@@ -80,10 +82,14 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
     let device = context.unlock(&home)?;
     let storage: Arc<dyn VaultStorage> = home.storage()?;
     let clock = system_clock();
-    let mut vault = Vault::open(storage, device.clone(), clock.clone())?;
+    let vault = Vault::open(storage.clone(), device.clone(), clock.clone())?;
     let plan = Plan::new(args, &context.config(&home)?)?;
     let node = start::start(&home, &vault, &plan)?;
-    node.set_readers(vault.block_readers()?);
+    node.set_readers(HomeReaders::new(Vault::open(
+        storage,
+        device.clone(),
+        clock.clone(),
+    )?));
     let address = node.address();
     node::remember(&home, &address)?;
 
@@ -183,8 +189,7 @@ impl Keeper<'_> {
                 self.log.write(Event::Tended { head });
                 self.new_head();
             }
-            // grants end by themselves
-            Ok(false) => self.admit(),
+            Ok(false) => {}
             Err(error) => self.failed(error),
         }
         self.look_around();
@@ -192,16 +197,7 @@ impl Keeper<'_> {
 
     fn new_head(&mut self) {
         self.state.head(self.vault.head());
-        self.admit();
         self.publishing.head(self.vault.head());
-    }
-
-    /// Tells the node who may fetch blocks now.
-    fn admit(&mut self) {
-        match self.vault.block_readers() {
-            Ok(readers) => self.node.set_readers(readers),
-            Err(error) => self.failed(error),
-        }
     }
 
     /// Writes the node's addresses down when they have changed, for new tickets.
