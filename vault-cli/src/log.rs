@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use clap::ValueEnum;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::time;
 
@@ -188,19 +188,18 @@ impl Event {
                 line
             }
             Format::Json => {
-                let mut map = Map::new();
-                map.insert("time".into(), time::rfc3339(now).into());
-                map.insert("level".into(), level.name().into());
-                map.insert("event".into(), name.into());
-                for (key, field) in fields {
-                    let value = match field {
-                        Field::Number(number) => number.into(),
-                        Field::Time(at) => time::rfc3339(at).into(),
-                        Field::Word(word) => word.into(),
-                    };
-                    map.insert(key.into(), value);
-                }
-                Value::Object(map).to_string()
+                let field = |key: &str, value: Value| format!("{}:{value}", Value::from(key));
+                let mut all = vec![
+                    field("time", time::rfc3339(now).into()),
+                    field("level", level.name().into()),
+                    field("event", name.into()),
+                ];
+                all.extend(fields.into_iter().map(|(key, value)| match value {
+                    Field::Number(number) => field(key, number.into()),
+                    Field::Time(at) => field(key, time::rfc3339(at).into()),
+                    Field::Word(word) => field(key, word.into()),
+                }));
+                format!("{{{}}}", all.join(","))
             }
         };
         (level, line)

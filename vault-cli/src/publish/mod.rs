@@ -284,7 +284,9 @@ mod tests {
         let vault = Vault::create(storage, Arc::new(device), "Mira", clock.clone()).unwrap();
         let (sender, attempts) = channel();
         let sender = Mutex::new(sender);
-        let report = move |attempt| drop(lock(&sender).send(attempt));
+        let report = move |attempt| {
+            let _ = lock(&sender).send(attempt); // the test may be over
+        };
         let fake = |failures| {
             let clock = clock.clone();
             let failures = AtomicU64::new(failures);
