@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use iroh::endpoint::presets;
+use iroh::endpoint::{QuicTransportConfig, presets};
 use iroh::{Endpoint, RelayConfig, RelayMode, SecretKey};
+use noq_proto::congestion::Bbr3Config;
 
 use crate::config::NodeConfig;
 use crate::error::NodeError;
@@ -22,6 +23,7 @@ pub(crate) async fn start_endpoint(config: &NodeConfig) -> Result<Endpoint, Node
     let relays = config.relays.iter().map(Relay::url);
     let mut builder = Endpoint::builder(presets::Minimal)
         .relay_mode(RelayMode::custom(relays))
+        .transport_config(transport())
         .secret_key(SecretKey::from_bytes(&config.iroh_key));
     if config.answers() {
         builder = builder
@@ -37,6 +39,14 @@ pub(crate) async fn start_endpoint(config: &NodeConfig) -> Result<Endpoint, Node
         }
     }
     builder.bind().await.map_err(start)
+}
+
+/// QUIC as it suits large answers over bad lines: with one packet in a hundred lost, the usual
+/// congestion control takes each loss for a full line and slows down to a fraction of it.
+fn transport() -> QuicTransportConfig {
+    QuicTransportConfig::builder()
+        .congestion_controller_factory(Arc::new(Bbr3Config::default()))
+        .build()
 }
 
 /// Waits a little until the endpoint can be reached through a relay, if it has any.
