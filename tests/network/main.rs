@@ -3,15 +3,19 @@
 
 mod demo;
 mod finding;
+mod idle;
 mod kills;
 #[path = "../peers/kubo.rs"]
 mod kubo;
 mod kubo_gateway;
 #[path = "../peers/link.rs"]
 mod link;
+mod logs;
 mod lossy;
 mod people;
 mod public;
+mod private;
+mod quiet;
 mod reading;
 mod refusals;
 mod rollback;

@@ -34,10 +34,29 @@ impl Serving {
         Self::spawn(w.command(who, &arguments))
     }
 
+    /// Serves a home with more options; what it logs goes to a file.
+    pub fn logging(w: &World, who: &str, options: &[&str], log: &str) -> Self {
+        let (blocks, heads) = addresses(w, who);
+        let listen = [
+            "serve",
+            "--json",
+            "--listen",
+            &blocks,
+            "--listen-heads",
+            &heads,
+        ];
+        let log = std::fs::File::create(w.path(log)).unwrap();
+        Self::spawn_into(w.command(who, &[&listen, options].concat()), log.into())
+    }
+
     /// Runs a command that serves.
-    pub fn spawn(mut command: Command) -> Self {
+    pub fn spawn(command: Command) -> Self {
+        Self::spawn_into(command, Stdio::inherit())
+    }
+
+    fn spawn_into(mut command: Command, log: Stdio) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.stderr(Stdio::inherit()).spawn().unwrap();
+        let mut child = command.stderr(log).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         stdout.read_line(&mut line).unwrap();
@@ -64,13 +83,18 @@ impl Serving {
     }
 
     /// Ends it as ctrl-c does, and waits.
-    pub fn interrupt(mut self) {
+    pub fn interrupt(self) {
+        self.end_by("-INT");
+    }
+
+    /// Ends it by a signal, and waits.
+    pub fn end_by(mut self, signal: &str) {
         let sent = Command::new("kill")
-            .args(["-INT", &self.pid().to_string()])
+            .args([signal, &self.pid().to_string()])
             .status();
         assert!(sent.unwrap().success());
         let status = self.child.wait().unwrap();
-        assert_eq!(status.code(), Some(0), "ctrl-c is the proper end");
+        assert_eq!(status.code(), Some(0), "{signal} is a proper end");
     }
 
     /// Ends it without warning, and waits.

@@ -186,6 +186,9 @@ impl From<SourceError> for Error {
             SourceError::Store(error) => error.into(),
             SourceError::Network(_) => Self::new(Exit::Network, "network", text)
                 .hint("is the other side online? run the command again later"),
+            SourceError::Refused(_) => {
+                Self::new(Exit::Terms, "refused", text).hint(crate::network::REFUSED)
+            }
         }
     }
 }

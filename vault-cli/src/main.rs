@@ -7,15 +7,18 @@ mod commands;
 mod config;
 mod context;
 mod error;
+mod fetch_iroh;
 mod files;
 mod ids;
 #[cfg(unix)]
 mod local_socket;
+mod log;
 mod network;
 mod node;
 mod output;
 mod passphrase;
 mod progress;
+mod publish;
 mod show;
 mod table;
 mod time;

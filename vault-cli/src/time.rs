@@ -118,6 +118,16 @@ pub fn left(now: u64, end: u64) -> String {
     }
 }
 
+/// A length of time in seconds, in rough words.
+pub fn lasting(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// Now, in seconds since 1970-01-01 UTC.
 pub fn now() -> u64 {
     (vault_core::system_clock())()

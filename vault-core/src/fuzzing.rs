@@ -17,7 +17,9 @@ use crate::codec;
 use crate::envelope::{
     IdentityKey, RecipientKey, decrypt_with, decrypt_with_passphrase, open_envelope, seal_envelope,
 };
-use crate::grant::{Directory, GrantRoot, Pointer, Relation, Terms, Ticket, open_grant_key};
+use crate::grant::{
+    BlockReaders, Directory, Ends, GrantRoot, Pointer, Relation, Terms, Ticket, open_grant_key,
+};
 use crate::head::{Head, HeadBody};
 use crate::identity::{Card, Device, Signers};
 use crate::ids::{GrantId, RecordId, VaultId, VersionId};
@@ -44,6 +46,7 @@ pub const TARGETS: &[Target] = &[
     ("ticket", ticket),
     ("terms", terms),
     ("receipt", receipt),
+    ("block_access", block_access),
     ("grant_key", grant_key),
     ("grant_root", grant_root),
     ("directory", directory),
@@ -189,6 +192,22 @@ fn receipt(bytes: &[u8]) {
     let signers = known_signers();
     let _ = Receipt::from_bytes(bytes, &signers);
     let _ = Receipt::from_bytes(&Signed::raw(bytes, Namespace::Receipt, &device()), &signers);
+}
+
+fn block_access(bytes: &[u8]) {
+    let signers = known_signers();
+    let ends = Ends {
+        server: PublicKey::from_bytes([3; 32]),
+        client: PublicKey::from_bytes([4; 32]),
+    };
+    let mut readers = BlockReaders::new(VaultId::from_bytes([3; 32]));
+    readers.admit(&signers);
+    let signed = Signed::raw(bytes, Namespace::BlockAccess, &device());
+    for statement in [bytes, &signed] {
+        if let Ok(reader) = readers.check(statement, &ends, 1_790_000_000) {
+            assert_eq!(reader.owner(), signers.owner());
+        }
+    }
 }
 
 fn grant_key(bytes: &[u8]) {

@@ -87,8 +87,9 @@ pub use envelope::{
     decrypt_with_passphrase, encrypt_to, encrypt_with_passphrase, open_envelope, seal_envelope,
 };
 pub use grant::{
-    Decision, DirectoryError, Extent, GrantKeyError, Purpose, Reason, Scope, Terms, TermsError,
-    Ticket, TicketError,
+    AccessRefusal, BlockReader, BlockReaders, Decision, DirectoryError, Ends, Extent,
+    GrantKeyError, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE, Purpose, Reason, Scope, Terms,
+    TermsError, Ticket, TicketError, sign_block_access,
 };
 pub use head::{Head, HeadError, MAX_HEAD_LEN, log_origin};
 pub use home::{CacheStore, Home, HomeStorage};
@@ -100,7 +101,7 @@ pub use ipns::{
     ParseIpnsNameError,
 };
 pub use keys::{
-    PublicKey, RecoveryWords, Signature, SignatureError, WordsError, fingerprint_words,
+    PublicKey, RecoveryWords, Signature, SignatureError, SigningKey, WordsError, fingerprint_words,
 };
 pub use reader::{
     Advance, Answer, Finding, FollowError, Following, GrantView, Inbox, InboxError, Offer, Place,

@@ -11,9 +11,13 @@ use rust_ipfs::{Multiaddr, PeerCondition, PeerId, Protocol};
 use vault_core::{NodeAddress, PublicKey};
 
 use crate::error::NodeError;
+use crate::relay::Relay;
 
 /// Most addresses of each kind that are dialled; more are passed over.
 const MAX_ADDRS: usize = 16;
+
+/// Most relays that are used; more are passed over.
+const MAX_RELAYS: usize = 4;
 
 /// What stands before an Ed25519 key in its peer id: identity multihash of 36 bytes, protobuf of
 /// key type 1 and 32 key bytes (libp2p specification, "Peer IDs").
@@ -25,6 +29,16 @@ const PEER_ID_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 /// [`NodeError::Address`] never for a key of 32 bytes; it is checked all the same.
 pub fn peer_id(address: &NodeAddress) -> Result<String, NodeError> {
     Ok(peer(address)?.to_base58())
+}
+
+/// Reads a libp2p peer id and returns its base58 form, as [`crate::Access`] wants it.
+///
+/// # Errors
+/// [`NodeError::Address`].
+pub fn parse_peer_id(text: &str) -> Result<String, NodeError> {
+    let id: Result<PeerId, _> = text.parse();
+    let id = id.map_err(|_| NodeError::Address(text.to_owned()))?;
+    Ok(id.to_base58())
 }
 
 pub(crate) fn peer(address: &NodeAddress) -> Result<PeerId, NodeError> {
@@ -73,10 +87,15 @@ pub(crate) fn endpoint(address: &NodeAddress) -> Result<EndpointAddr, NodeError>
         .take(MAX_ADDRS)
         .map(parse)
         .collect::<Result<_, _>>()?;
-    Ok(EndpointAddr::from_parts(
-        id,
-        addrs.into_iter().map(TransportAddr::Ip),
-    ))
+    let relays: Vec<Relay> = address
+        .relays
+        .iter()
+        .take(MAX_RELAYS)
+        .map(|text| text.parse())
+        .collect::<Result<_, _>>()?;
+    let direct = addrs.into_iter().map(TransportAddr::Ip);
+    let relayed = relays.iter().map(|relay| TransportAddr::Relay(relay.url()));
+    Ok(EndpointAddr::from_parts(id, direct.chain(relayed)))
 }
 
 /// Reads a multiaddr of the kinds we can dial: an IP address with TCP or QUIC, nothing that needs
@@ -114,6 +133,8 @@ mod tests {
         };
         assert_eq!(peer(&address).unwrap(), id);
         assert_eq!(peer_id(&address).unwrap(), id.to_base58());
+        assert_eq!(parse_peer_id(&id.to_string()).unwrap(), id.to_base58());
+        assert!(parse_peer_id("12D3KooWnonsense").is_err());
         assert!(matches!(endpoint(&address), Err(NodeError::Address(_))));
     }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use vault_core::VaultId;
 
+use crate::block::Refusal;
+
 /// Why a node could not start, or could not fetch what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,14 @@ pub enum NodeError {
     /// The peer was reached and has no head for this vault.
     #[error("the peer has no head of vault {0}")]
     HeadNotFound(VaultId),
+    /// The peer gives no blocks to this reader.
+    #[error("{peer} refuses: {why}")]
+    Refused {
+        /// The endpoint id that was asked.
+        peer: String,
+        /// What it says.
+        why: Refusal,
+    },
     /// The peer broke the protocol.
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),

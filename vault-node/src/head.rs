@@ -11,7 +11,6 @@ use std::time::Duration;
 use iroh::Endpoint;
 use iroh::endpoint::{Connection, VarInt};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Semaphore;
 use vault_core::{MAX_HEAD_LEN, NodeAddress, VaultId};
 
 use crate::address::endpoint as endpoint_addr;
@@ -21,10 +20,6 @@ use crate::error::NodeError;
 pub(crate) const ALPN: &[u8] = b"medvault/head/1";
 /// Longest request that is read, in bytes.
 const MAX_REQUEST_LEN: usize = 128;
-/// Time for one question and its answer, on the answering side.
-const SERVE_TIMEOUT: Duration = Duration::from_secs(30);
-/// Most connections that are answered at a time.
-const MAX_CONNECTIONS: usize = 64;
 
 const FOUND: u8 = 0;
 const NOT_FOUND: u8 = 1;
@@ -71,7 +66,7 @@ fn decode_response(bytes: &[u8], vault: &VaultId) -> Result<Vec<u8>, NodeError> 
         [FOUND, a, b, c, d, head @ ..] => {
             let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
             if len > MAX_HEAD_LEN {
-                Err(protocol("head is over 64 KiB"))
+                Err(protocol("head is over 256 KiB"))
             } else if len != head.len() {
                 Err(protocol("head has another length than announced"))
             } else {
@@ -88,30 +83,8 @@ fn protocol(error: impl ToString) -> NodeError {
     NodeError::Protocol(error.to_string())
 }
 
-/// Answers questions until the endpoint is closed.
-pub(crate) async fn serve(endpoint: Endpoint, heads: Arc<dyn HeadSource>) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    while let Some(incoming) = endpoint.accept().await {
-        let Ok(slot) = Arc::clone(&slots).try_acquire_owned() else {
-            incoming.refuse();
-            continue;
-        };
-        let heads = Arc::clone(&heads);
-        tokio::spawn(async move {
-            let _slot = slot;
-            // a peer that fails or stalls harms only itself
-            let _ = tokio::time::timeout(SERVE_TIMEOUT, async {
-                let connection = incoming.await.ok()?;
-                answer(&connection, heads).await?;
-                connection.closed().await;
-                Some(())
-            })
-            .await;
-        });
-    }
-}
-
-async fn answer(connection: &Connection, heads: Arc<dyn HeadSource>) -> Option<()> {
+/// Answers one question. Returns whether a head was given out, `None` when the peer left.
+pub(crate) async fn answer(connection: &Connection, heads: Arc<dyn HeadSource>) -> Option<bool> {
     let (mut send, mut recv) = connection.accept_bi().await.ok()?;
     let request = recv.read_to_end(MAX_REQUEST_LEN).await.ok();
     let response = match request.as_deref().and_then(decode_request) {
@@ -122,7 +95,8 @@ async fn answer(connection: &Connection, heads: Arc<dyn HeadSource>) -> Option<(
         None => vec![BAD_REQUEST],
     };
     send.write_all(&response).await.ok()?;
-    send.finish().ok()
+    send.finish().ok()?;
+    Some(response.first() == Some(&FOUND))
 }
 
 /// Asks `from` for the newest head of `vault`.

@@ -2,24 +2,36 @@
 //!
 //! - [`Node`]: an embedded IPFS node and an iroh endpoint behind a blocking interface
 //! - [`HeadSource`]: where a node takes the signed heads from that it gives out
-//! - [`Access`]: who may read blocks
+//! - [`Access`]: who may read blocks over bitswap
+//! - [`Relay`], [`Announced`]: how a node behind a router is reached
 //!
 //! Blocks travel over bitswap, in an implementation of our own inside the embedded node (see
-//! `bitswap`), so that any IPFS node can fetch from us and we from it; heads travel over iroh.
+//! `bitswap`), so that any IPFS node can fetch from us and we from it; heads travel over iroh, and
+//! so do blocks for those who hold a grant (see `block`).
 //! Nothing here is trusted: every block is checked against its CID and every head is signed.
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod accept;
 mod address;
 mod bitswap;
+mod block;
+mod config;
+mod endpoint;
 mod error;
 mod head;
 mod node;
 mod nothing;
+mod relay;
 
-pub use address::peer_id;
+pub use address::{parse_peer_id, peer_id};
 pub use bitswap::engine::{Access, Stats};
 pub use bitswap::fetch::{BlockSink, FetchReport};
+pub use block::Refusal;
+pub use block::fetch::Route;
+pub use block::serve::ReaderSource;
+pub use config::{IrohStats, NodeConfig};
 pub use error::NodeError;
 pub use head::HeadSource;
-pub use node::{Node, NodeConfig};
+pub use node::Node;
+pub use relay::{Announced, Relay};

@@ -1,51 +1,37 @@
 //! The node: an embedded IPFS node for blocks and an iroh endpoint for heads, behind a blocking
 //! interface.
 
-use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use iroh::endpoint::presets;
-use iroh::{Endpoint, RelayMode, SecretKey};
+use iroh::{Endpoint, Watcher as _};
 use rust_ipfs::Ipfs;
 use tokio::runtime::Runtime;
-use vault_core::{BlockStore, Cid, NodeAddress, PublicKey, VaultId};
+use vault_core::{BlockStore, Cid, Ends, NodeAddress, PublicKey, VaultId};
 use vault_host::Host;
-use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::accept::{self, Services};
 use crate::address::{multiaddr, peer_key};
 use crate::bitswap::engine::{Access, Engine, Stats};
 use crate::bitswap::fetch::{BlockSink, FetchReport, Network, fetch};
+use crate::block::fetch::{Asker, Links, Route};
+use crate::block::serve::{BlockServer, ReaderSource};
+use crate::config::{IrohStats, NodeConfig};
+use crate::endpoint::{learn_relays, reachable, start_endpoint, wait_for_relay};
 use crate::error::NodeError;
 use crate::head::{self, HeadSource};
+use crate::relay::{Announced, Relay};
 
 /// Longest wait for peers to take note that the node stops.
 const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Longest wait for tasks when the node stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What a node is started with. The keys are wiped from memory when it is dropped.
-#[derive(Zeroize, ZeroizeOnDrop)]
-pub struct NodeConfig {
-    /// Seed of the Ed25519 key that is the libp2p peer id.
-    pub libp2p_key: [u8; 32],
-    /// Seed of the Ed25519 key that is the iroh endpoint id.
-    pub iroh_key: [u8; 32],
-    /// Multiaddrs to listen on, such as `/ip4/0.0.0.0/tcp/0` or `/ip4/0.0.0.0/udp/0/quic-v1`.
-    /// None: the node only fetches.
-    pub listen: Vec<String>,
-    /// Where to answer questions for heads. `None`: nowhere, the node only asks.
-    #[zeroize(skip)]
-    pub iroh_listen: Option<SocketAddr>,
-    /// Who may read blocks.
-    #[zeroize(skip)]
-    pub access: Access,
-}
-
 /// A running node.
 ///
-/// It contacts nobody but the addresses it is given: no bootstrap peers, no DHT, no mDNS, no
-/// relays, no name servers, no gateways.
+/// It contacts nobody but the addresses and relays it is given, here or in a ticket: no bootstrap
+/// peers, no DHT, no mDNS, no gateways, and name servers only for a relay that has a name.
 ///
 /// All calls block. They may be made from several threads at once, but not from asynchronous
 /// code.
@@ -54,7 +40,14 @@ pub struct Node {
     ipfs: Ipfs,
     endpoint: Endpoint,
     engine: Arc<Engine>,
-    address: NodeAddress,
+    services: Arc<Services>,
+    links: Links,
+    peer: PublicKey,
+    /// Where the libp2p side listens.
+    addrs: Mutex<Vec<String>>,
+    answers: bool,
+    relays: Vec<Relay>,
+    announced: Vec<Announced>,
     runtime: Option<Runtime>,
 }
 
@@ -80,11 +73,17 @@ impl Node {
             up.join().map_err(|_| start("the network stack panicked"))?
         });
         match started {
-            Ok((ipfs, endpoint, engine, address)) => Ok(Self {
-                ipfs,
-                endpoint,
-                engine,
-                address,
+            Ok(up) => Ok(Self {
+                ipfs: up.ipfs,
+                endpoint: up.endpoint,
+                engine: up.engine,
+                services: up.services,
+                links: Links::default(),
+                peer: up.peer,
+                addrs: Mutex::new(up.addrs),
+                answers: config.answers(),
+                relays: config.relays.clone(),
+                announced: config.announced.clone(),
                 runtime: Some(runtime),
             }),
             Err(error) => {
@@ -99,23 +98,61 @@ impl Node {
     /// # Errors
     /// [`NodeError::Start`].
     pub fn start_client_only(libp2p_key: [u8; 32], iroh_key: [u8; 32]) -> Result<Self, NodeError> {
-        let config = NodeConfig {
-            libp2p_key,
-            iroh_key,
-            listen: Vec::new(),
-            iroh_listen: None,
-            access: Access::Peers(Default::default()),
-        };
         Self::start(
-            config,
+            NodeConfig::new(libp2p_key, iroh_key),
             Arc::new(crate::nothing::Nothing),
             Arc::new(crate::nothing::Nothing),
         )
     }
 
-    /// How others reach this node: what goes into a ticket.
+    /// How others reach this node now: what goes into a ticket. Announced addresses come first.
     pub fn address(&self) -> NodeAddress {
-        self.address.clone()
+        let announced = |blocks: bool| {
+            let all = self.announced.iter();
+            all.filter_map(move |one| match one {
+                Announced::Blocks(addr) => blocks.then(|| addr.clone()),
+                Announced::Iroh(addr) => (!blocks).then(|| addr.to_string()),
+            })
+        };
+        let (mut endpoint_addrs, mut relays) = (Vec::new(), Vec::new());
+        if self.answers {
+            endpoint_addrs = unique(announced(false).chain(reachable(&self.endpoint)));
+            let home = self.endpoint.addr();
+            relays = home.relay_urls().map(ToString::to_string).collect();
+            if relays.is_empty() {
+                relays = self.relays.iter().map(ToString::to_string).collect();
+            }
+        }
+        NodeAddress {
+            peer: self.peer,
+            addrs: unique(announced(true).chain(lock(&self.addrs).iter().cloned())),
+            endpoint: self.endpoint_id(),
+            endpoint_addrs,
+            relays,
+        }
+    }
+
+    /// This node's iroh endpoint id.
+    pub fn endpoint_id(&self) -> PublicKey {
+        PublicKey::from_bytes(*self.endpoint.id().as_bytes())
+    }
+
+    /// Looks where the node listens now, and returns how others reach it: the machine may have
+    /// come to another network.
+    ///
+    /// # Errors
+    /// [`NodeError::Stopped`].
+    pub fn look_around(&self) -> Result<NodeAddress, NodeError> {
+        let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
+        let (reply, answer) = std::sync::mpsc::channel();
+        let ipfs = self.ipfs.clone();
+        runtime.spawn(async move {
+            let _ = reply.send(ipfs.listening_addresses().await); // the caller is waiting below
+        });
+        let found = answer.recv().map_err(|_| NodeError::Stopped)?;
+        let found = found.map_err(|_| NodeError::Stopped)?;
+        *lock(&self.addrs) = found.iter().map(ToString::to_string).collect();
+        Ok(self.address())
     }
 
     /// Asks `from` for the newest head of `vault`. The bytes are as untrusted as any.
@@ -131,8 +168,10 @@ impl Node {
     ) -> Result<Vec<u8>, NodeError> {
         let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
         let (reply, answer) = std::sync::mpsc::channel();
+        let (endpoint, relays) = (self.endpoint.clone(), from.relays.clone());
         let ask = head::fetch(self.endpoint.clone(), from.clone(), *vault, timeout);
         runtime.spawn(async move {
+            learn_relays(&endpoint, &relays).await;
             let _ = reply.send(ask.await); // the caller is waiting below
         });
         answer.recv().unwrap_or(Err(NodeError::Stopped))
@@ -164,15 +203,90 @@ impl Node {
         fetch(network, from, cids, timeout, on_block)
     }
 
-    /// Changes who may read blocks, from the next answer on.
+    /// Fetches blocks of `vault` over iroh from a patient's node that gives them to readers only,
+    /// and hands each, checked against its CID, to `on_block` on this thread, in the order asked
+    /// for. `statement` signs who asks ([`vault_core::sign_block_access`]) for the connection
+    /// between the two ends. The connection is kept for the next call.
+    ///
+    /// `timeout` is how long the node may stay silent.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`]; [`NodeError::Address`]; [`NodeError::Unreachable`];
+    /// [`NodeError::Timeout`]; [`NodeError::Protocol`] when the node answers something else than
+    /// was asked; [`NodeError::Sink`] when `on_block` failed. Blocks that came before an error
+    /// have been handed over. Blocks that the node does not have are listed in the report.
+    pub fn fetch_as_reader(
+        &self,
+        from: &NodeAddress,
+        vault: &VaultId,
+        statement: &dyn Fn(&Ends) -> Vec<u8>,
+        cids: &[Cid],
+        timeout: Duration,
+        on_block: &mut BlockSink<'_>,
+    ) -> Result<FetchReport, NodeError> {
+        let ends = Ends {
+            server: from.endpoint,
+            client: self.endpoint_id(),
+        };
+        let asker = Asker {
+            endpoint: &self.endpoint,
+            links: &self.links,
+            runtime: self.runtime.as_ref().ok_or(NodeError::Stopped)?.handle(),
+            from,
+            vault: *vault,
+            statement: statement(&ends),
+            timeout,
+        };
+        asker.fetch(cids, on_block)
+    }
+
+    /// How blocks of `vault` travel from `from` over iroh; `None` without a connection.
+    pub fn route(&self, from: &NodeAddress, vault: &VaultId) -> Option<Route> {
+        self.links.route(&from.endpoint, vault)
+    }
+
+    /// Changes who may read blocks over iroh, from the next request on. Nobody may until then.
+    pub fn set_readers(&self, source: impl ReaderSource + 'static) {
+        self.services.blocks.set_readers(Arc::new(source));
+    }
+
+    /// Changes who may read blocks over bitswap, from the next answer on.
     pub fn set_access(&self, access: Access) {
         let current = self.engine.access.write();
         *current.unwrap_or_else(PoisonError::into_inner) = access;
     }
 
-    /// What passed through the node since it started.
+    /// What passed through iroh since the node started.
+    pub fn iroh_stats(&self) -> IrohStats {
+        let counters = &self.services.blocks.counters;
+        let status = self.endpoint.home_relay_status().get();
+        IrohStats {
+            heads_served: self.services.heads_served.load(Ordering::Relaxed),
+            blocks_sent: counters.blocks_sent.load(Ordering::Relaxed),
+            bytes_sent: counters.bytes_sent.load(Ordering::Relaxed),
+            refused: counters.refused.load(Ordering::Relaxed),
+            relays: self.relays.len(),
+            relay_connected: status.iter().any(|relay| relay.is_connected()),
+        }
+    }
+
+    /// What passed through bitswap since the node started.
     pub fn stats(&self) -> Stats {
         self.engine.stats()
+    }
+
+    /// Takes no new requests for blocks over iroh, and lets answers end for up to `limit`. Returns
+    /// how many are still under way then.
+    pub fn drain(&self, limit: Duration) -> usize {
+        let Some(runtime) = self.runtime.as_ref() else {
+            return 0;
+        };
+        let (reply, answer) = std::sync::mpsc::channel();
+        let blocks = Arc::clone(&self.services.blocks);
+        runtime.spawn(async move {
+            let _ = reply.send(blocks.drain(limit).await); // the caller is waiting below
+        });
+        answer.recv().unwrap_or(0)
     }
 
     /// Closes all connections and frees the ports before it returns, within a few seconds.
@@ -211,11 +325,36 @@ fn start(error: impl ToString) -> NodeError {
     NodeError::Start(error.to_string())
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first of each.
+fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all = Vec::new();
+    for text in texts {
+        if !all.contains(&text) {
+            all.push(text);
+        }
+    }
+    all
+}
+
+/// A node's parts.
+struct Up {
+    ipfs: Ipfs,
+    endpoint: Endpoint,
+    engine: Arc<Engine>,
+    services: Arc<Services>,
+    peer: PublicKey,
+    addrs: Vec<String>,
+}
+
 async fn up(
     config: &NodeConfig,
     store: Arc<dyn BlockStore>,
     heads: Arc<dyn HeadSource>,
-) -> Result<(Ipfs, Endpoint, Arc<Engine>, NodeAddress), NodeError> {
+) -> Result<Up, NodeError> {
     let listen = config.listen.iter().map(|text| multiaddr(text));
     let listen = listen.collect::<Result<Vec<_>, _>>()?;
     let host = vault_host::start(config.libp2p_key, listen).await;
@@ -226,45 +365,24 @@ async fn up(
         peer,
         addrs,
     } = host.map_err(start)?;
-    let engine = Engine::new(streams, store, config.access.clone());
+    let engine = Engine::new(streams, store.clone(), config.access.clone());
     tokio::spawn(Arc::clone(&engine).accept(inbound));
-    let endpoint = start_iroh(config).await?;
-    let mut endpoint_addrs = Vec::new();
-    if config.iroh_listen.is_some() {
-        tokio::spawn(head::serve(endpoint.clone(), heads));
-        endpoint_addrs = reachable(&endpoint);
+    let endpoint = start_endpoint(config).await?;
+    let services = Arc::new(Services {
+        heads,
+        heads_served: Default::default(),
+        blocks: BlockServer::new(store, PublicKey::from_bytes(*endpoint.id().as_bytes())),
+    });
+    if config.answers() {
+        tokio::spawn(accept::serve(endpoint.clone(), Arc::clone(&services)));
+        wait_for_relay(&endpoint, config).await;
     }
-    let address = NodeAddress {
+    Ok(Up {
+        ipfs,
+        endpoint,
+        engine,
+        services,
         peer: peer_key(&peer)?,
         addrs: addrs.iter().map(ToString::to_string).collect(),
-        endpoint: PublicKey::from_bytes(*endpoint.id().as_bytes()),
-        endpoint_addrs,
-        relays: Vec::new(),
-    };
-    Ok((ipfs, endpoint, engine, address))
-}
-
-async fn start_iroh(config: &NodeConfig) -> Result<Endpoint, NodeError> {
-    let mut builder = Endpoint::builder(presets::Minimal)
-        .relay_mode(RelayMode::Disabled)
-        .secret_key(SecretKey::from_bytes(&config.iroh_key));
-    if let Some(addr) = config.iroh_listen {
-        builder = builder
-            .clear_ip_transports()
-            .alpns(vec![head::ALPN.to_vec()])
-            .bind_addr(addr)
-            .map_err(start)?;
-    }
-    builder.bind().await.map_err(start)
-}
-
-/// Addresses under which the endpoint can be dialled: those it is bound to, or for "any address"
-/// those of this machine's network interfaces.
-fn reachable(endpoint: &Endpoint) -> Vec<String> {
-    let bound = endpoint.bound_sockets().into_iter();
-    let mut addrs: Vec<_> = bound.filter(|addr| !addr.ip().is_unspecified()).collect();
-    if addrs.is_empty() {
-        addrs.extend(endpoint.addr().ip_addrs());
-    }
-    addrs.iter().map(ToString::to_string).collect()
+    })
 }

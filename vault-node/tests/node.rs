@@ -75,7 +75,7 @@ fn comes_and_goes(listen: &str, seed: u8) {
     let mut node = party.start();
     let address = node.address();
     party.listen = address.addrs.clone();
-    party.iroh_listen = address.endpoint_addrs[0].parse().unwrap();
+    party.iroh_listen = Some(address.endpoint_addrs[0].parse().unwrap());
     for _ in 0..3 {
         assert_eq!(
             fetch_all(&client, std::slice::from_ref(&address), &wanted),
@@ -126,7 +126,7 @@ fn provider_restarts_in_the_middle_of_a_fetch() {
     let node = party.start();
     let address = node.address();
     party.listen = address.addrs.clone();
-    party.iroh_listen = address.endpoint_addrs[0].parse().unwrap();
+    party.iroh_listen = Some(address.endpoint_addrs[0].parse().unwrap());
     let (client, mut node, mut again) = (client(), Some(node), None);
     let cids: Vec<_> = wanted.iter().map(Block::cid).collect();
     let mut count = 0;

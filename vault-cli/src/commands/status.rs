@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use vault_core::GrantStatus;
 
 use crate::context::Context;
@@ -71,6 +71,9 @@ pub fn run(context: &Context) -> Result<Exit> {
     line("log", format!("{} entries", stats.log_entries));
     line("head", format!("number {}", head.seq()));
     line("node", node_line(serving.as_ref()));
+    for (name, value) in serving.iter().flat_map(node_details) {
+        line(name, value);
+    }
     if !pending.is_empty() {
         let what = format!(
             "{} not finished",
@@ -100,15 +103,52 @@ pub fn run(context: &Context) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn node_line(serving: Option<&serde_json::Value>) -> String {
+fn node_line(serving: Option<&Value>) -> String {
     let Some(node) = serving else {
         return "not running (`medvault serve`)".to_owned();
     };
     let number = |name: &str| node[name].as_u64().unwrap_or(0);
+    let private = if node["private"] == true {
+        " to readers only"
+    } else {
+        ""
+    };
     format!(
-        "serving, process {}, {} connected, {} given out",
+        "serving{private}, process {}, up {}, {} connected",
         number("pid"),
+        time::lasting(number("seconds")),
         show::count(number("peers"), "peer"),
-        show::count(number("blocks_sent"), "block"),
     )
+}
+
+/// What else a running node says, line by line.
+fn node_details(node: &Value) -> Vec<(&'static str, String)> {
+    let number = |name: &str| node[name].as_u64().unwrap_or(0);
+    let given = format!(
+        "{}, {} ({} over iroh), {} refused",
+        show::count(number("heads_sent"), "head"),
+        show::count(number("blocks_sent"), "block"),
+        number("blocks_sent_iroh"),
+        number("refused"),
+    );
+    let mut lines = vec![("given out", given)];
+    if let Some(connected) = node["relay_connected"].as_bool() {
+        let state = if connected {
+            "connected"
+        } else {
+            "not connected"
+        };
+        lines.push(("relay", state.to_owned()));
+    }
+    for publisher in node["publishers"].as_array().into_iter().flatten() {
+        let text = |name: &str| publisher[name].as_str().unwrap_or("-").to_owned();
+        let head = publisher["head"].as_u64();
+        let state = match (head, publisher["error"].as_str()) {
+            (_, Some(error)) => format!("failed ({error}), again at {}", text("next")),
+            (Some(head), None) => format!("head {head}, again at {}", text("next")),
+            (None, None) => "not yet".to_owned(),
+        };
+        lines.push(("published", format!("{}: {state}", text("name"))));
+    }
+    lines
 }

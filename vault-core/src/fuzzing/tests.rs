@@ -60,6 +60,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             vec![signed_payload(&wire), wire]
         }
         "receipt" => vec![samples::receipt()],
+        "block_access" => {
+            let wire = crate::grant::block_access_sample();
+            vec![signed_payload(&wire), wire]
+        }
         "grant_key" => {
             let payload = samples::envelope_payload();
             let signed = Signed::raw(&payload, Namespace::Envelope, &device());

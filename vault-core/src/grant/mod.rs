@@ -3,6 +3,7 @@
 //! A grant is terms signed by the patient, one envelope per recipient holding the grant key, and a
 //! sealed index under that key. The patient's own view is grant zero.
 
+mod access;
 mod directory;
 mod envelope;
 mod root;
@@ -10,6 +11,12 @@ mod scope;
 mod terms;
 mod ticket;
 
+#[cfg(test)]
+pub(crate) use access::block_access_sample;
+pub use access::{
+    AccessRefusal, BlockReader, BlockReaders, Ends, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE,
+    sign_block_access,
+};
 pub use directory::DirectoryError;
 pub(crate) use directory::{Directory, Pointer, Relation};
 pub use envelope::GrantKeyError;

@@ -6,4 +6,5 @@ mod signers;
 
 pub use card::{Card, CardError};
 pub use device::{Device, IdentityFileError};
+pub(crate) use signers::MAX_SIGNERS_LEN;
 pub use signers::{Signers, SignersError, vault_id};

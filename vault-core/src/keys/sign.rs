@@ -29,6 +29,8 @@ pub enum Namespace {
     Ticket,
     /// A receipt of a revocation.
     Receipt,
+    /// A reader's request for blocks, for one connection.
+    BlockAccess,
 }
 
 impl Namespace {
@@ -42,6 +44,7 @@ impl Namespace {
             Self::Head => "head",
             Self::Ticket => "ticket",
             Self::Receipt => "receipt",
+            Self::BlockAccess => "block-access",
         }
     }
 

@@ -1,6 +1,6 @@
 //! A store with someone to ask behind it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::{BlockSource, BlockStore, SourceError};
@@ -9,7 +9,7 @@ use crate::block::{Block, Cid};
 /// Someone who may have blocks that the store does not: a network, another store.
 pub trait Fetcher: Send + Sync {
     /// Asks for blocks. Returns those that could be had, each checked against its CID, in any
-    /// order.
+    /// order. As long as it returns some, it is asked again for the rest.
     ///
     /// # Errors
     /// [`SourceError::Network`] when nobody could be asked.
@@ -46,11 +46,17 @@ impl BlockSource for CachedSource {
                 None => {}
             }
         }
-        if !missing.is_empty() {
+        while !missing.is_empty() {
             let mut fetched = self.fetcher.fetch(&missing)?;
-            fetched.retain(|block| missing.contains(&block.cid()));
+            let wanted: HashSet<Cid> = missing.iter().copied().collect();
+            fetched.retain(|block| wanted.contains(&block.cid()));
+            if fetched.is_empty() {
+                break;
+            }
+            // kept before the rest is asked for, so that nothing is fetched twice
             self.cache.put(&fetched)?;
             found.extend(fetched.into_iter().map(|block| (block.cid(), block)));
+            missing.retain(|cid| !found.contains_key(cid));
         }
         cids.iter()
             .map(|cid| found.get(cid).cloned().ok_or(SourceError::Missing(*cid)))

@@ -91,6 +91,9 @@ pub enum SourceError {
     /// The network failed.
     #[error("{0}")]
     Network(String),
+    /// The other side does not give blocks to this reader.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// Somewhere blocks come from: a store, or a store with a network behind it.

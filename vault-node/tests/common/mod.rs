@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use vault_core::{Block, BlockStore, Cid, Codec, NodeAddress, StoreError, VaultId};
-use vault_node::{Access, HeadSource, Node, NodeConfig, NodeError};
+use vault_node::{Access, HeadSource, Node, NodeConfig, NodeError, Relay};
 
 /// Blocks in memory.
 #[derive(Default)]
@@ -61,7 +61,8 @@ impl HeadSource for Heads {
 pub struct Party {
     pub seed: u8,
     pub listen: Vec<String>,
-    pub iroh_listen: SocketAddr,
+    pub iroh_listen: Option<SocketAddr>,
+    pub relays: Vec<Relay>,
     pub access: Access,
     pub store: Arc<Memory>,
     pub heads: Heads,
@@ -72,7 +73,8 @@ impl Party {
         Self {
             seed,
             listen: listen.iter().map(ToString::to_string).collect(),
-            iroh_listen: "127.0.0.1:0".parse().unwrap(),
+            iroh_listen: Some("127.0.0.1:0".parse().unwrap()),
+            relays: Vec::new(),
             access: Access::Public,
             store: Arc::default(),
             heads: Heads::default(),
@@ -80,13 +82,11 @@ impl Party {
     }
 
     pub fn try_start(&self) -> Result<Node, NodeError> {
-        let config = NodeConfig {
-            libp2p_key: [self.seed; 32],
-            iroh_key: [self.seed; 32],
-            listen: self.listen.clone(),
-            iroh_listen: Some(self.iroh_listen),
-            access: self.access.clone(),
-        };
+        let mut config = NodeConfig::new([self.seed; 32], [self.seed; 32]);
+        config.listen = self.listen.clone();
+        config.iroh_listen = self.iroh_listen;
+        config.relays = self.relays.clone();
+        config.access = self.access.clone();
         Node::start(config, self.store.clone(), Arc::new(self.heads.clone()))
     }
 

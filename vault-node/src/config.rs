@@ -1,0 +1,71 @@
+//! What a node is started with, and what it tells about itself.
+
+use std::net::SocketAddr;
+
+use zeroize::{Zeroize, ZeroizeOnDrop};
+
+use crate::bitswap::engine::Access;
+use crate::relay::{Announced, Relay};
+
+/// What a node is started with. The keys are wiped from memory when it is dropped.
+#[derive(Zeroize, ZeroizeOnDrop)]
+pub struct NodeConfig {
+    /// Seed of the Ed25519 key that is the libp2p peer id.
+    pub libp2p_key: [u8; 32],
+    /// Seed of the Ed25519 key that is the iroh endpoint id.
+    pub iroh_key: [u8; 32],
+    /// Multiaddrs to listen on, such as `/ip4/0.0.0.0/tcp/0` or `/ip4/0.0.0.0/udp/0/quic-v1`.
+    /// None: the node only fetches.
+    pub listen: Vec<String>,
+    /// Where to answer over iroh. `None`: nowhere, the node only asks; with relays, it answers
+    /// what comes through them and nothing else.
+    #[zeroize(skip)]
+    pub iroh_listen: Option<SocketAddr>,
+    /// iroh relays through which the node is reached, and which tell it how it looks from outside.
+    /// None: it contacts no relay.
+    #[zeroize(skip)]
+    pub relays: Vec<Relay>,
+    /// Addresses under which the node is reached from outside, beside those it finds itself.
+    #[zeroize(skip)]
+    pub announced: Vec<Announced>,
+    /// Who may read blocks over bitswap.
+    #[zeroize(skip)]
+    pub access: Access,
+}
+
+impl NodeConfig {
+    /// A node that only asks and serves nobody.
+    pub fn new(libp2p_key: [u8; 32], iroh_key: [u8; 32]) -> Self {
+        Self {
+            libp2p_key,
+            iroh_key,
+            listen: Vec::new(),
+            iroh_listen: None,
+            relays: Vec::new(),
+            announced: Vec::new(),
+            access: Access::Peers(Default::default()),
+        }
+    }
+
+    /// Whether it answers over iroh.
+    pub(crate) fn answers(&self) -> bool {
+        self.iroh_listen.is_some() || !self.relays.is_empty()
+    }
+}
+
+/// What passed through iroh since the node started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IrohStats {
+    /// Heads given out.
+    pub heads_served: u64,
+    /// Blocks sent to readers.
+    pub blocks_sent: u64,
+    /// Bytes of those blocks.
+    pub bytes_sent: u64,
+    /// Readers that were refused blocks.
+    pub refused: u64,
+    /// Relays configured.
+    pub relays: usize,
+    /// Whether one of them is connected.
+    pub relay_connected: bool,
+}
