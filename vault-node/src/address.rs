@@ -115,6 +115,13 @@ pub(crate) fn multiaddr(text: &str) -> Result<Multiaddr, NodeError> {
     }
 }
 
+/// Reads several.
+pub(crate) fn multiaddrs<'a>(
+    texts: impl IntoIterator<Item = &'a String>,
+) -> Result<Vec<Multiaddr>, NodeError> {
+    texts.into_iter().map(|text| multiaddr(text)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

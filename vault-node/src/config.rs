@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::bitswap::engine::Access;
+use crate::naming::DhtConfig;
 use crate::relay::{Announced, Relay};
 
 /// What a node is started with. The keys are wiped from memory when it is dropped.
@@ -31,6 +32,9 @@ pub struct NodeConfig {
     /// Who may read blocks over bitswap.
     #[zeroize(skip)]
     pub access: Access,
+    /// How it takes part in the DHT. `None`: not at all.
+    #[zeroize(skip)]
+    pub dht: Option<DhtConfig>,
 }
 
 impl NodeConfig {
@@ -44,6 +48,7 @@ impl NodeConfig {
             relays: Vec::new(),
             announced: Vec::new(),
             access: Access::Peers(Default::default()),
+            dht: None,
         }
     }
 

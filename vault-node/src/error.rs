@@ -49,6 +49,12 @@ pub enum NodeError {
     /// The caller's own function for taking in a block failed.
     #[error("a fetched block could not be stored: {0}")]
     Sink(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// This node takes no part in the DHT.
+    #[error("this node takes no part in the DHT")]
+    DhtOff,
+    /// Nothing came of a question to the DHT, or of an announcement.
+    #[error("{0}")]
+    Dht(vault_host::dht::Error),
     /// The node was stopped.
     #[error("the node is stopped")]
     Stopped,

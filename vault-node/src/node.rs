@@ -10,9 +10,10 @@ use rust_ipfs::Ipfs;
 use tokio::runtime::Runtime;
 use vault_core::{BlockStore, Cid, Ends, NodeAddress, PublicKey, VaultId};
 use vault_host::Host;
+use vault_host::dht::Dht;
 
 use crate::accept::{self, Services};
-use crate::address::{multiaddr, peer_key};
+use crate::address::{multiaddrs, peer_key};
 use crate::bitswap::engine::{Access, Engine, Stats};
 use crate::bitswap::fetch::{BlockSink, FetchReport, Network, fetch};
 use crate::block::fetch::{Asker, Links, Route};
@@ -21,6 +22,7 @@ use crate::config::{IrohStats, NodeConfig};
 use crate::endpoint::{learn_relays, reachable, start_endpoint, wait_for_relay};
 use crate::error::NodeError;
 use crate::head::{self, HeadSource};
+use crate::naming::DhtConfig;
 use crate::relay::{Announced, Relay};
 
 /// Longest wait for peers to take note that the node stops.
@@ -30,8 +32,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A running node.
 ///
-/// It contacts nobody but the addresses and relays it is given, here or in a ticket: no bootstrap
-/// peers, no DHT, no mDNS, no gateways, and name servers only for a relay that has a name.
+/// It contacts nobody but the addresses and relays it is given, here or in a ticket: no DHT
+/// unless it is configured and no bootstrap peers but those named there, no mDNS, no gateways, and
+/// name servers only for a relay that has a name.
 ///
 /// All calls block. They may be made from several threads at once, but not from asynchronous
 /// code.
@@ -48,6 +51,7 @@ pub struct Node {
     answers: bool,
     relays: Vec<Relay>,
     announced: Vec<Announced>,
+    dht: Option<Dht>,
     runtime: Option<Runtime>,
 }
 
@@ -84,6 +88,7 @@ impl Node {
                 answers: config.answers(),
                 relays: config.relays.clone(),
                 announced: config.announced.clone(),
+                dht: up.dht,
                 runtime: Some(runtime),
             }),
             Err(error) => {
@@ -98,8 +103,22 @@ impl Node {
     /// # Errors
     /// [`NodeError::Start`].
     pub fn start_client_only(libp2p_key: [u8; 32], iroh_key: [u8; 32]) -> Result<Self, NodeError> {
+        Self::start_client(libp2p_key, iroh_key, None)
+    }
+
+    /// The same, with the DHT if it is configured.
+    ///
+    /// # Errors
+    /// [`NodeError::Start`]; [`NodeError::Address`] for a bootstrap node that cannot be dialled.
+    pub fn start_client(
+        libp2p_key: [u8; 32],
+        iroh_key: [u8; 32],
+        dht: Option<DhtConfig>,
+    ) -> Result<Self, NodeError> {
+        let mut config = NodeConfig::new(libp2p_key, iroh_key);
+        config.dht = dht;
         Self::start(
-            NodeConfig::new(libp2p_key, iroh_key),
+            config,
             Arc::new(crate::nothing::Nothing),
             Arc::new(crate::nothing::Nothing),
         )
@@ -175,6 +194,27 @@ impl Node {
             let _ = reply.send(ask.await); // the caller is waiting below
         });
         answer.recv().unwrap_or(Err(NodeError::Stopped))
+    }
+
+    /// The handle of the DHT, if this node takes part.
+    pub(crate) fn dht(&self) -> Result<&Dht, NodeError> {
+        self.dht.as_ref().ok_or(NodeError::DhtOff)
+    }
+
+    /// Asks the DHT and waits for the answer.
+    pub(crate) fn ask_dht<T, F>(&self, ask: impl FnOnce(Dht) -> F) -> Result<T, NodeError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, vault_host::dht::Error>> + Send + 'static,
+    {
+        let asking = ask(self.dht()?.clone());
+        let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
+        let (reply, answer) = std::sync::mpsc::channel();
+        runtime.spawn(async move {
+            let _ = reply.send(asking.await); // the caller is waiting below
+        });
+        let answer = answer.recv().map_err(|_| NodeError::Stopped)?;
+        answer.map_err(NodeError::Dht)
     }
 
     /// Fetches blocks from whichever of `from` has them and hands each, checked against its CID,
@@ -348,6 +388,7 @@ struct Up {
     services: Arc<Services>,
     peer: PublicKey,
     addrs: Vec<String>,
+    dht: Option<Dht>,
 }
 
 async fn up(
@@ -355,13 +396,21 @@ async fn up(
     store: Arc<dyn BlockStore>,
     heads: Arc<dyn HeadSource>,
 ) -> Result<Up, NodeError> {
-    let listen = config.listen.iter().map(|text| multiaddr(text));
-    let listen = listen.collect::<Result<Vec<_>, _>>()?;
-    let host = vault_host::start(config.libp2p_key, listen).await;
+    let announced = config.announced.iter().filter_map(|one| match one {
+        Announced::Blocks(addr) => Some(addr),
+        Announced::Iroh(_) => None,
+    });
+    let settings = vault_host::Config {
+        listen: multiaddrs(&config.listen)?,
+        announce: multiaddrs(announced)?,
+        dht: config.dht.as_ref().map(DhtConfig::parse).transpose()?,
+    };
+    let host = vault_host::start(config.libp2p_key, settings).await;
     let Host {
         ipfs,
         streams,
         inbound,
+        dht,
         peer,
         addrs,
     } = host.map_err(start)?;
@@ -384,5 +433,6 @@ async fn up(
         services,
         peer: peer_key(&peer)?,
         addrs: addrs.iter().map(ToString::to_string).collect(),
+        dht,
     })
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use vault_core::{Block, BlockStore, Cid, Codec, NodeAddress, StoreError, VaultId};
-use vault_node::{Access, HeadSource, Node, NodeConfig, NodeError, Relay};
+use vault_node::{Access, DhtConfig, HeadSource, Node, NodeConfig, NodeError, Relay, peer_id};
 
 /// Blocks in memory.
 #[derive(Default)]
@@ -64,6 +64,7 @@ pub struct Party {
     pub iroh_listen: Option<SocketAddr>,
     pub relays: Vec<Relay>,
     pub access: Access,
+    pub dht: Option<DhtConfig>,
     pub store: Arc<Memory>,
     pub heads: Heads,
 }
@@ -76,6 +77,7 @@ impl Party {
             iroh_listen: Some("127.0.0.1:0".parse().unwrap()),
             relays: Vec::new(),
             access: Access::Public,
+            dht: None,
             store: Arc::default(),
             heads: Heads::default(),
         }
@@ -87,6 +89,7 @@ impl Party {
         config.iroh_listen = self.iroh_listen;
         config.relays = self.relays.clone();
         config.access = self.access.clone();
+        config.dht.clone_from(&self.dht);
         Node::start(config, self.store.clone(), Arc::new(self.heads.clone()))
     }
 
@@ -140,4 +143,10 @@ pub fn fetch_all(node: &Node, from: &[NodeAddress], wanted: &[Block]) -> Vec<Cid
     assert_eq!(report.missing.len(), rest.len());
     assert!(report.missing.iter().all(|cid| rest.contains_key(cid)));
     report.missing
+}
+
+/// A node's first address with its peer id, as a bootstrap node is named.
+pub fn first_address(node: &Node) -> String {
+    let address = node.address();
+    format!("{}/p2p/{}", address.addrs[0], peer_id(&address).unwrap())
 }
