@@ -40,6 +40,10 @@ struct Peer {
     /// Handed on by others, or taken back after a loss.
     queue: VecDeque<Cid>,
     in_flight: HashSet<Cid>,
+    /// How many blocks it is asked for at a time. Fewer after it was lost while it owed some: an
+    /// IPFS node in JavaScript answers many wants in one message, which may be a yamux frame of
+    /// over 1 MiB, and our side of yamux closes the connection at that.
+    window: usize,
     /// Last time it answered anything, or that there was nothing to answer.
     progress: Instant,
     redials: u32,
@@ -77,6 +81,7 @@ impl Session {
             state: State::Connecting,
             queue: VecDeque::new(),
             in_flight: HashSet::new(),
+            window: WINDOW,
             progress: now,
             redials: 0,
             renewed: false,
@@ -169,6 +174,9 @@ impl Session {
         if entry.state == State::Dead {
             return;
         }
+        if !entry.in_flight.is_empty() {
+            entry.window = (entry.window / 8).max(1);
+        }
         if !entry.is_waiting() {
             entry.progress = now; // it owed nothing
         }
@@ -222,8 +230,8 @@ impl Session {
 
     fn refill(&mut self, index: usize, now: Instant) -> Option<Action> {
         let peer = &mut self.peers[index];
-        let free = WINDOW - peer.in_flight.len().min(WINDOW);
-        if peer.state != State::Ready || (free < WINDOW / 4 && !peer.in_flight.is_empty()) {
+        let free = peer.window - peer.in_flight.len().min(peer.window);
+        if peer.state != State::Ready || (free < peer.window / 4 && !peer.in_flight.is_empty()) {
             return None;
         }
         let mut cids = Vec::new();
@@ -395,6 +403,25 @@ mod tests {
         }
         assert!(session.is_done());
         assert_eq!(session.into_missing().len(), 2);
+    }
+
+    #[test]
+    fn a_peer_that_is_lost_over_many_blocks_is_asked_for_fewer() {
+        let now = Instant::now();
+        let mut session = Session::new(&cids(100), 1, TIMEOUT, now);
+        session.connected(0, now);
+        for expected in [WINDOW, 4, 1, 1] {
+            assert_eq!(wants(&mut session, now).len(), expected);
+            session.lost(0, now);
+            session.connected(0, now);
+        }
+        let mut got = 0;
+        while let [(_, cid)] = wants(&mut session, now)[..] {
+            assert!(session.block(0, &cid, now));
+            got += 1;
+        }
+        assert_eq!(got, 100);
+        assert!(session.is_done());
     }
 
     #[test]

@@ -195,6 +195,12 @@ impl Run<'_> {
                 let router = &self.network.engine.router;
                 router.expect(remote.id, &cids, (self.id, peer), &self.sender);
                 if let Some(messages) = &remote.messages {
+                    if remote.link > 1 {
+                        // helia thinks it has sent what was lost with the connection, and for
+                        // five seconds passes over a want that it knows
+                        let cancels = cids.iter().map(Want::cancel).collect();
+                        let _ = messages.send(Message::of_wants(cancels)); // as below
+                    }
                     let wants = cids.iter().map(Want::block).collect();
                     // when the link is gone it says so itself
                     let _ = messages.send(Message::of_wants(wants));
