@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod demo;
+mod dht;
 mod finding;
 mod idle;
 mod kills;
@@ -13,8 +14,8 @@ mod link;
 mod logs;
 mod lossy;
 mod people;
-mod public;
 mod private;
+mod public;
 mod quiet;
 mod reading;
 mod refusals;

@@ -7,7 +7,6 @@ mod commands;
 mod config;
 mod context;
 mod error;
-mod fetch_iroh;
 mod files;
 mod ids;
 #[cfg(unix)]

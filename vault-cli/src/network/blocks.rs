@@ -1,51 +1,57 @@
 //! Blocks from the patient's node, and from others when it has none or is silent.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use vault_core::{Block, Cid, Fetcher, NodeAddress, SourceError};
-use vault_node::{Node, NodeError};
+use vault_core::{Block, Cid, Fetcher, Following, NodeAddress, PublicKey, SourceError};
+use vault_node::{BlockSink, NodeError};
 
+use super::patient_node::PatientNode;
 use super::{Network, PATIENCE};
 
 /// How long the patient's node may take to send a first block before gateways are asked.
 const HEAD_START: Duration = Duration::from_millis(1500);
 
-/// Fetches from the patient's node over bitswap, from the gateways, and from whoever a routing
-/// server names, in this order. A node that is silent is asked last.
+/// Fetches from the patient's node, from the gateways, and from whoever the DHT or a routing server
+/// names, in this order. A node that is silent is asked after those that are known to answer.
 pub(super) struct Everywhere {
     network: Arc<Network>,
-    from: NodeAddress,
+    node: Arc<PatientNode>,
+    /// The key of the vault's IPNS name, if the ticket gave it.
+    name: Option<PublicKey>,
 }
 
-/// What a fetch over bitswap brings, one by one.
+/// What a fetch brings, one by one.
 enum Brought {
     Block(Block),
     End(Result<(), NodeError>),
 }
 
 impl Everywhere {
-    pub(super) const fn new(network: Arc<Network>, from: NodeAddress) -> Self {
-        Self { network, from }
+    pub(super) fn new(network: Arc<Network>, following: &Following) -> Self {
+        let (address, vault) = (following.node().clone(), following.vault());
+        Self {
+            node: Arc::new(PatientNode::new(network.clone(), address, vault)),
+            network,
+            name: following.ipns().copied(),
+        }
     }
 
-    /// Starts to fetch in a thread of its own.
-    fn start(&self, from: Vec<NodeAddress>, cids: Vec<Cid>) -> Receiver<Brought> {
-        let (to, brought) = channel();
+    /// Starts to ask the patient's node, in a thread of its own.
+    fn from_node(&self, cids: Vec<Cid>) -> Receiver<Brought> {
+        let node = self.node.clone();
+        start(move |take| node.fetch(&cids, take))
+    }
+
+    /// Starts to ask others over bitswap, in a thread of its own.
+    fn from_others(&self, from: Vec<NodeAddress>, cids: Vec<Cid>) -> Receiver<Brought> {
         let network = self.network.clone();
-        std::thread::spawn(move || {
-            let mut take = |block: Block| -> Result<(), Box<dyn Error + Send + Sync>> {
-                Ok(to.send(Brought::Block(block))?)
-            };
-            let fetch = |node: Arc<Node>| node.fetch(&from, &cids, PATIENCE, &mut take);
-            let end = network.node().and_then(fetch).map(drop);
-            // the caller may have stopped listening
-            let _ = to.send(Brought::End(end));
-        });
-        brought
+        start(move |take| {
+            let node = network.node()?;
+            node.fetch(&from, &cids, PATIENCE, take).map(drop)
+        })
     }
 
     fn is_silent(&self) -> bool {
@@ -59,6 +65,27 @@ impl Everywhere {
                 Ok(blocks) => blocks.into_iter().for_each(|block| wanted.take(block)),
                 Err(error) => wanted.failed = Some(error),
             }
+        }
+    }
+
+    /// Asks those whom the DHT led to when it was asked for the head.
+    fn by_known_in_dht(&self, wanted: &mut Wanted) {
+        let known = self.name.and_then(|name| self.network.known_in_dht(&name));
+        if let Some(found) = known.filter(|_| !wanted.missing.is_empty()) {
+            wanted.take_all(&self.from_others(found.providers.clone(), wanted.missing.clone()));
+        }
+    }
+
+    /// Follows the vault's name in the DHT.
+    fn by_dht(&self, wanted: &mut Wanted) {
+        let Some(name) = self.name.filter(|_| !wanted.missing.is_empty()) else {
+            return;
+        };
+        // whom it led to before has been asked already
+        if self.network.known_in_dht(&name).is_none()
+            && let Ok(Some(_)) = self.network.in_dht(&name)
+        {
+            self.by_known_in_dht(wanted);
         }
     }
 
@@ -80,10 +107,23 @@ impl Everywhere {
             };
             let from: Vec<_> = providers.into_iter().map(address).collect();
             if !from.is_empty() {
-                wanted.take_all(&self.start(from, wanted.missing.clone()));
+                wanted.take_all(&self.from_others(from, wanted.missing.clone()));
             }
         }
     }
+}
+
+/// Fetches in a thread of its own.
+fn start(
+    fetch: impl FnOnce(&mut BlockSink<'_>) -> Result<(), NodeError> + Send + 'static,
+) -> Receiver<Brought> {
+    let (to, brought) = channel();
+    std::thread::spawn(move || {
+        let end = fetch(&mut |block| Ok(to.send(Brought::Block(block))?));
+        // the caller may have stopped listening
+        let _ = to.send(Brought::End(end));
+    });
+    brought
 }
 
 /// What is asked for, and what of it has come.
@@ -104,7 +144,10 @@ impl Wanted {
 
     fn end(&mut self, end: Result<(), NodeError>) {
         if let Err(error) = end {
-            self.failed = Some(SourceError::Network(error.to_string()));
+            self.failed = Some(match error {
+                NodeError::Refused { .. } => SourceError::Refused(error.to_string()),
+                _ => SourceError::Network(error.to_string()),
+            });
         }
     }
 
@@ -127,13 +170,15 @@ impl Fetcher for Everywhere {
             failed: None,
         };
         let places = &self.network.places;
-        let others = !places.gateways.is_empty() || !places.routing.is_empty();
+        let others =
+            !places.gateways.is_empty() || !places.routing.is_empty() || places.dht.is_some();
         let mut late = None;
         if others && self.is_silent() {
+            self.by_known_in_dht(&mut wanted);
             self.by_gateways(&mut wanted);
         }
-        if !wanted.missing.is_empty() && (!others || !self.from.addrs.is_empty()) {
-            let brought = self.start(vec![self.from.clone()], wanted.missing.clone());
+        if !wanted.missing.is_empty() && (!others || self.node.is_known()) {
+            let brought = self.from_node(wanted.missing.clone());
             let patience = if others { HEAD_START } else { 2 * PATIENCE };
             match brought.recv_timeout(patience) {
                 Ok(Brought::Block(block)) => {
@@ -155,6 +200,7 @@ impl Fetcher for Everywhere {
         if let Some(brought) = late.filter(|_| !wanted.missing.is_empty()) {
             wanted.take_all(&brought);
         }
+        self.by_dht(&mut wanted);
         self.by_providers(&mut wanted);
         match wanted.failed {
             Some(error) if wanted.found.is_empty() => Err(error),

@@ -121,6 +121,17 @@ impl Network {
         let Some(name) = following.ipns().copied().map(IpnsName::new) else {
             return all;
         };
+        if self.places.dht.is_some() {
+            let (network, key) = (self.clone(), following.ipns().copied());
+            let ask = move || {
+                let found = key.map(|key| network.in_dht(&key)).transpose()?;
+                let found = found.flatten().ok_or_else(|| {
+                    Error::new(Exit::Network, "no-head", "it knows no head of this vault")
+                })?;
+                Ok(found.head.clone())
+            };
+            all.push((Place::Dht, Box::new(ask)));
+        }
         for gateway in self.places.gateways.iter() {
             let gateway = gateway.clone();
             let place = Place::Gateway(gateway.url().to_owned());

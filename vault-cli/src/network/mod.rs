@@ -2,17 +2,21 @@
 //! servers that the settings name.
 
 mod blocks;
+mod dht;
 mod heads;
 mod names;
+mod patient_node;
 mod places;
 mod recover;
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use vault_core::{
-    Advance, BlockSource, CachedSource, Cid, Device, Following, Home, Inbox, Place, Verdict,
+    Advance, BlockSource, CachedSource, Cid, Device, Following, Home, Inbox, Place, PublicKey,
+    Verdict,
 };
 use vault_http::gateway::GatewayError;
 use vault_http::routing::RoutingError;
@@ -22,7 +26,8 @@ use crate::error::{Error, Exit, Result};
 use crate::output::Output;
 use crate::time;
 
-pub use names::{Publisher, publish_name};
+pub use dht::settings as dht_settings;
+pub use names::publish_name;
 pub use places::{HeadArgs, PlaceArgs, Places};
 pub use recover::copy_vault;
 
@@ -37,6 +42,8 @@ pub struct Network {
     node: Mutex<Option<Arc<Node>>>,
     /// The patient's node does not answer: others are asked first.
     silent: AtomicBool,
+    /// Where the DHT led to, by the name's key.
+    found: Mutex<HashMap<PublicKey, Arc<dht::Found>>>,
 }
 
 impl Network {
@@ -48,6 +55,7 @@ impl Network {
             out,
             node: Mutex::new(None),
             silent: AtomicBool::new(false),
+            found: Mutex::default(),
         })
     }
 
@@ -57,26 +65,30 @@ impl Network {
     }
 
     fn node(&self) -> Result<Arc<Node>, vault_node::NodeError> {
-        let mut node = self.node.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut node = lock(&self.node);
         if let Some(node) = &*node {
             return Ok(node.clone());
         }
         // keys of the moment: two commands at once must not look like one peer, for then one of
         // them gets the other's blocks; and nobody learns from a connection who is asking
         let seeds = (random_seed()?, random_seed()?);
-        let started = Arc::new(Node::start_client_only(seeds.0, seeds.1)?);
+        let started = Arc::new(Node::start_client(
+            seeds.0,
+            seeds.1,
+            self.places.dht.clone(),
+        )?);
         *node = Some(started.clone());
         Ok(started)
     }
 
-    /// Blocks of one followed vault: from the cache, else from the patient's node, else from the
-    /// gateways.
+    /// Blocks of one followed vault: from the cache, else from the patient's node, else from other
+    /// places.
     pub fn source(
         self: &Arc<Self>,
         home: &Home,
         following: &Following,
     ) -> Result<Arc<CachedSource>> {
-        let fetcher = blocks::Everywhere::new(self.clone(), following.node().clone());
+        let fetcher = blocks::Everywhere::new(self.clone(), following);
         Ok(Arc::new(CachedSource::new(
             home.cache()?,
             Box::new(fetcher),
@@ -137,15 +149,15 @@ impl Network {
                 ));
             }
         }
-        let node = self
-            .node
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let node = lock(&self.node).take();
         if let Some(node) = node.and_then(Arc::into_inner) {
             node.stop();
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn random_seed() -> Result<[u8; 32], vault_node::NodeError> {
@@ -164,6 +176,10 @@ pub fn prefetch(source: &dyn BlockSource, cids: &[Cid]) -> Result<usize> {
     Ok(count)
 }
 
+/// What to do when a node gives no blocks to this reader.
+pub const REFUSED: &str = "ask the patient whether the grant is still in force, and see whether \
+                           this machine's clock is right";
+
 impl From<vault_node::NodeError> for Error {
     fn from(error: vault_node::NodeError) -> Self {
         use vault_node::NodeError as E;
@@ -171,10 +187,15 @@ impl From<vault_node::NodeError> for Error {
         match error {
             E::Unreachable { .. } | E::Timeout { .. } => Self::new(Exit::Network, "offline", text)
                 .hint("the other side must be running `medvault serve`; try again later"),
+            E::Refused { .. } => Self::new(Exit::Terms, "refused", text).hint(REFUSED),
             E::HeadNotFound(_) => Self::new(Exit::Network, "no-head", text)
                 .hint("ask for a fresh ticket: this node does not have the vault"),
             E::Start(_) => Self::new(Exit::Network, "node-start", text)
                 .hint("is another `medvault serve` running on these ports?"),
+            E::Dht(_) => Self::new(Exit::Network, "dht", text).hint(
+                "`medvault config get ipfs.bootstrap` shows who is asked first; a node that \
+                 announces needs an address that others reach: serve.announce",
+            ),
             E::Address(_) => Self::new(Exit::Network, "bad-address", text),
             _ => Self::new(Exit::Network, "network", text),
         }

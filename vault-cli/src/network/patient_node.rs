@@ -9,14 +9,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use vault_core::{Block, Cid, Ends, Fetcher, NodeAddress, SourceError, VaultId, sign_block_access};
-use vault_node::NodeError;
+use vault_core::{Block, Cid, Ends, NodeAddress, VaultId, sign_block_access};
+use vault_node::{BlockSink, NodeError};
 
-use crate::network::{Network, PATIENCE};
+use super::{Network, PATIENCE};
 use crate::time;
 
 /// One patient's node.
-pub struct PatientNode {
+pub(super) struct PatientNode {
     network: Arc<Network>,
     address: NodeAddress,
     vault: VaultId,
@@ -25,83 +25,66 @@ pub struct PatientNode {
 
 impl PatientNode {
     /// The node at `address`, which has the blocks of `vault`.
-    pub fn new(network: Arc<Network>, address: NodeAddress, vault: VaultId) -> Self {
-        let reachable = !address.endpoint_addrs.is_empty() || !address.relays.is_empty();
+    pub(super) fn new(network: Arc<Network>, address: NodeAddress, vault: VaultId) -> Self {
+        let over_iroh = AtomicBool::new(has_iroh(&address));
         Self {
             network,
             address,
             vault,
-            over_iroh: AtomicBool::new(reachable),
+            over_iroh,
         }
     }
 
-    fn fetch_iroh(&self, cids: &[Cid], blocks: &mut Vec<Block>) -> Result<(), NodeError> {
-        let statement =
-            |ends: &Ends| sign_block_access(self.network.device(), &self.vault, ends, time::now());
-        let mut take = |block: Block| {
-            blocks.push(block);
-            Ok(())
-        };
-        let node = self.network.node()?;
-        node.fetch_as_reader(
-            &self.address,
-            &self.vault,
-            &statement,
-            cids,
-            PATIENCE,
-            &mut take,
-        )
-        .map(|_| ())
+    /// Whether there is any address to ask at.
+    pub(super) fn is_known(&self) -> bool {
+        has_iroh(&self.address) || !self.address.addrs.is_empty()
     }
 
-    fn fetch_bitswap(&self, cids: &[Cid], blocks: &mut Vec<Block>) -> Result<(), NodeError> {
-        let mut take = |block: Block| {
-            blocks.push(block);
-            Ok(())
+    /// Hands what comes to `take`. That it refuses us says more than that it cannot be reached
+    /// otherwise.
+    pub(super) fn fetch(&self, cids: &[Cid], take: &mut BlockSink<'_>) -> Result<(), NodeError> {
+        let mut got = HashSet::new();
+        let mut count = |block: Block| {
+            got.insert(block.cid());
+            take(block)
         };
-        let from = std::slice::from_ref(&self.address);
-        let node = self.network.node()?;
-        node.fetch(from, cids, PATIENCE, &mut take).map(|_| ())
-    }
-}
-
-impl Fetcher for PatientNode {
-    fn fetch(&self, cids: &[Cid]) -> Result<Vec<Block>, SourceError> {
-        let mut blocks = Vec::with_capacity(cids.len());
         let mut hindered = None;
         if self.over_iroh.load(Ordering::Relaxed)
-            && let Err(error) = self.fetch_iroh(cids, &mut blocks)
+            && let Err(error) = self.over_iroh(cids, &mut count)
         {
             self.over_iroh.store(false, Ordering::Relaxed);
             hindered = Some(error);
         }
-        let got: HashSet<Cid> = blocks.iter().map(Block::cid).collect();
         let rest: Vec<Cid> = cids
             .iter()
             .filter(|cid| !got.contains(cid))
             .copied()
             .collect();
-        if !rest.is_empty()
-            && !self.address.addrs.is_empty()
-            && let Err(error) = self.fetch_bitswap(&rest, &mut blocks)
-        {
-            // that it refuses us says more than that it cannot be reached elsewhere
-            hindered = match hindered {
-                Some(refused @ NodeError::Refused { .. }) => Some(refused),
-                _ => Some(error),
-            };
+        if rest.is_empty() {
+            return Ok(());
         }
-        match hindered {
-            // what came is worth keeping; the rest is asked for again, and then the error counts
-            Some(error) if blocks.is_empty() => Err(source_error(&error)),
-            _ => Ok(blocks),
+        if !self.address.addrs.is_empty() {
+            let from = std::slice::from_ref(&self.address);
+            let node = self.network.node()?;
+            match (node.fetch(from, &rest, PATIENCE, take), &hindered) {
+                (Ok(_), _) => return Ok(()),
+                (Err(_), Some(NodeError::Refused { .. })) => {}
+                (Err(error), _) => hindered = Some(error),
+            }
         }
+        hindered.map_or(Ok(()), Err)
+    }
+
+    fn over_iroh(&self, cids: &[Cid], take: &mut BlockSink<'_>) -> Result<(), NodeError> {
+        let statement =
+            |ends: &Ends| sign_block_access(self.network.device(), &self.vault, ends, time::now());
+        let node = self.network.node()?;
+        let (from, vault) = (&self.address, &self.vault);
+        node.fetch_as_reader(from, vault, &statement, cids, PATIENCE, take)
+            .map(drop)
     }
 }
 
-fn source_error(error: &NodeError) -> SourceError {
-    match error {
-        NodeError::Refused { .. } => SourceError::Refused(error.to_string()),
-        _ => SourceError::Network(error.to_string()),
-    }
+fn has_iroh(address: &NodeAddress) -> bool {
+    !address.endpoint_addrs.is_empty() || !address.relays.is_empty()
 }

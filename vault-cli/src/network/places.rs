@@ -8,6 +8,7 @@ use vault_core::Home;
 use vault_http::client::{BaseUrl, HttpError};
 use vault_http::gateway::{Gateway, Gateways};
 use vault_http::routing::Routing;
+use vault_node::DhtConfig;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
@@ -35,6 +36,8 @@ pub struct Places {
     pub gateways: Arc<Gateways>,
     /// For records under the vault's name, and for those who have a block.
     pub routing: Vec<Routing>,
+    /// Part in the DHT, if any.
+    pub dht: Option<DhtConfig>,
     /// Heads in files.
     pub heads: Vec<PathBuf>,
 }
@@ -59,6 +62,7 @@ impl Places {
         let mut gateways = more.gateways.clone();
         gateways.extend(configured(&config.ipfs.gateways)?);
         let mut places = Self::at(gateways, configured(&config.ipfs.routing)?)?;
+        places.dht = super::dht_settings(&config);
         places.heads.clone_from(&heads.heads);
         Ok(places)
     }
@@ -70,6 +74,7 @@ impl Places {
         Ok(Self {
             gateways: Arc::new(Gateways::new(gateways.collect::<Result<_, _>>()?)),
             routing: routing.collect::<Result<_, _>>()?,
+            dht: None,
             heads: Vec::new(),
         })
     }

@@ -4,6 +4,8 @@
 //! one holds up nobody: on every new head, again before what it published expires, and after a
 //! pause when it failed. Publishing is a courtesy; readers believe the signature and their memory.
 
+mod dht;
+mod routing;
 mod schedule;
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -13,6 +15,8 @@ use std::time::Duration;
 use vault_core::{Clock, Head, SigningKey};
 
 use crate::error::Result;
+pub use dht::Dht;
+pub use routing::Routing;
 use schedule::Schedule;
 
 /// One way to publish the vault's head.

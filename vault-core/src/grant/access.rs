@@ -3,7 +3,7 @@
 //! A reader signs, with a device key, a statement that names both ends of the very connection it is
 //! used on. The connection proves both ends, so the statement is of no use on any other. The
 //! patient's node looks the reader up among those who hold a grant; it needs no key of the vault
-//! for that. Format: `docs/SPEC.md`, section 18.2.
+//! for that. Format: `docs/SPEC.md`, section 18.3.
 
 use std::collections::BTreeMap;
 

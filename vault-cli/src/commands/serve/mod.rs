@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::local_socket;
 use crate::log::{Event, Format, Level, Log};
+use crate::network::{HeadArgs, PlaceArgs, Places};
 use crate::node;
 use crate::publish::{Attempt, Publishing};
 use readers::HomeReaders;
@@ -99,6 +100,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
         let _ = stop.send(());
     })
     .map_err(std::io::Error::other)?;
+    let places = Places::of(context, &home, &PlaceArgs::default(), &HeadArgs::default())?;
     let begun = Instant::now();
     let node = Arc::new(node);
     let log = Log {
@@ -110,7 +112,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
         },
     };
     let publishing = Publishing::start(
-        publishers::configured(),
+        publishers::configured(&node, &device, &places, plan.is_private()),
         &device.ipns_key(),
         &clock,
         &(Arc::new(move |attempt| log.write(attempt_event(attempt))) as Arc<_>),

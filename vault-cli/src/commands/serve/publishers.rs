@@ -1,8 +1,26 @@
 //! The publishers that this home is configured for.
 
-use crate::publish::Publisher;
+use std::sync::Arc;
 
-/// All of them; none without configuration.
-pub fn configured() -> Vec<Box<dyn Publisher>> {
-    Vec::new()
+use vault_core::Device;
+use vault_node::Node;
+
+use crate::network::Places;
+use crate::publish::{Dht, Publisher, Routing};
+
+/// All of them; none without configuration. `private`: the node gives blocks to readers only.
+pub fn configured(
+    node: &Arc<Node>,
+    device: &Arc<Device>,
+    places: &Places,
+    private: bool,
+) -> Vec<Box<dyn Publisher>> {
+    let mut all: Vec<Box<dyn Publisher>> = Vec::new();
+    if places.dht.is_some() {
+        all.push(Box::new(Dht::new(node, device.clone(), !private)));
+    }
+    for server in &places.routing {
+        all.push(Box::new(Routing::new(server.clone(), device.clone())));
+    }
+    all
 }

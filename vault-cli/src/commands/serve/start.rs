@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use serde_json::json;
 use vault_core::{Home, NodeAddress, Vault, VaultId, VaultStorage};
-use vault_node::{Access, Announced, HeadSource, Node, NodeConfig, Relay, parse_peer_id, peer_id};
+use vault_node::{
+    Access, Announced, DhtConfig, HeadSource, Node, NodeConfig, Relay, parse_peer_id, peer_id,
+};
 
 use super::Serve;
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::log::{Format, Log};
+use crate::network::dht_settings;
 use crate::node;
 
 /// Gives out the head of the one vault in this home.
@@ -37,6 +40,7 @@ pub struct Plan {
     announced: Vec<Announced>,
     relays: Vec<Relay>,
     access: Access,
+    dht: Option<DhtConfig>,
 }
 
 impl Plan {
@@ -77,6 +81,7 @@ impl Plan {
                 true => Access::Peers(peers),
                 false => Access::Public,
             },
+            dht: dht_settings(config),
         })
     }
 
@@ -124,6 +129,7 @@ pub fn start(home: &Home, vault: &Vault, plan: &Plan) -> Result<Node> {
         config.relays = plan.relays.clone();
         config.announced = plan.announced.clone();
         config.access = plan.access.clone();
+        config.dht.clone_from(&plan.dht);
         let heads = Arc::new(HomeHead {
             storage: storage.clone(),
             vault: vault.id(),
