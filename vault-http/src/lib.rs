@@ -8,3 +8,4 @@
 pub mod client;
 pub mod gateway;
 pub mod routing;
+pub mod pinning;

@@ -9,6 +9,7 @@ mod add;
 mod archive;
 mod contacts;
 mod error;
+mod pinning;
 mod reading;
 mod receipt;
 mod recover;
