@@ -11,6 +11,9 @@ mod kubo_gateway;
 mod link;
 mod lossy;
 mod people;
+mod pinning;
+#[path = "../peers/pinning_service.rs"]
+mod pinning_service;
 mod public;
 mod reading;
 mod refusals;

@@ -16,6 +16,7 @@ mod node;
 mod output;
 mod passphrase;
 mod progress;
+mod services;
 mod show;
 mod table;
 mod time;

@@ -104,9 +104,8 @@ pub use keys::{
     PublicKey, RecoveryWords, Signature, SignatureError, WordsError, fingerprint_words,
 };
 pub use reader::{
-    Advance, FollowError, Following, GrantView, Inbox, InboxError, Stick, StickError, StickTaken,
     Advance, Answer, Finding, FollowError, Following, GrantView, Inbox, InboxError, Offer, Place,
-    Verdict,
+    Stick, StickError, StickTaken, Verdict,
 };
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use restore::{RestoreError, Restored};

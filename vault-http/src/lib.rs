@@ -7,5 +7,5 @@
 
 pub mod client;
 pub mod gateway;
-pub mod routing;
 pub mod pinning;
+pub mod routing;

@@ -17,7 +17,7 @@ mod head;
 mod node;
 mod nothing;
 
-pub use address::peer_id;
+pub use address::{peer_address, peer_id};
 pub use bitswap::engine::{Access, Stats};
 pub use bitswap::fetch::{BlockSink, FetchReport};
 pub use error::NodeError;

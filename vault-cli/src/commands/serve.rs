@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::local_socket::{self, StatusSocket};
 use crate::network::Publisher;
-use crate::node;
+use crate::{node, services};
 
 /// How often to see whether a grant has ended or the head wants renewing.
 const TEND_EVERY: Duration = Duration::from_secs(60);
@@ -100,6 +100,7 @@ fn start(home: &Home, vault: &Vault, args: &Serve) -> Result<Node> {
         access: Access::Public,
     };
     let storage = home.storage()?;
+    let blocks = services::served(home, &*storage)?;
     let heads = || {
         Arc::new(HomeHead {
             storage: storage.clone(),
@@ -124,14 +125,14 @@ fn start(home: &Home, vault: &Vault, args: &Serve) -> Result<Node> {
     let chosen = !args.listen.is_empty() && args.listen_heads.is_some();
     let first = Node::start(
         config(listen(ports.0), heads_at(ports.1)),
-        storage.blocks(),
+        blocks.clone(),
         heads(),
     );
     match first {
         // the ports of last time are taken: any will do, and new tickets will name them
         Err(_) if !chosen && ports != (0, 0) => Ok(Node::start(
             config(listen(0), heads_at(0)),
-            storage.blocks(),
+            blocks,
             heads(),
         )?),
         other => Ok(other?),

@@ -4,6 +4,7 @@
 mod blocks;
 mod heads;
 mod names;
+mod peers;
 mod places;
 mod recover;
 
@@ -23,6 +24,7 @@ use crate::output::Output;
 use crate::time;
 
 pub use names::{Publisher, publish_name};
+pub use peers::PeersFetch;
 pub use places::{HeadArgs, PlaceArgs, Places};
 pub use recover::copy_vault;
 

@@ -162,3 +162,45 @@ impl Services {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pinning::{GivenRoot, TokenSource};
+    use crate::vault::tests::world;
+
+    #[test]
+    fn the_file_is_sealed_survives_and_is_for_this_device_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let made = Home::create(&dir.path().join("h"), |_| Ok::<_, StorageError>(()));
+        let home = Arc::new(made.unwrap().0);
+        let w = world("Pat");
+        let mut services = Services::open(home.clone(), w.vault.device()).unwrap();
+        let token = TokenSource::File("/etc/secret-place".into());
+        let name = "clinic".parse().unwrap();
+        let mut service = PinService::new(name, "https://pins.example".into(), token);
+        services.add(service.clone()).unwrap();
+        assert!(matches!(
+            services.add(service.clone()),
+            Err(ServicesError::NameTaken(_))
+        ));
+        let head = w.vault.head().block().cid();
+        service.roots.push(GivenRoot::make(&head).unwrap().given);
+        services.remember(&service).unwrap();
+
+        let mut again = Services::open(home.clone(), w.vault.device()).unwrap();
+        assert_eq!(again.find("clinic").unwrap(), &service);
+        let sealed = home.read_file(FILE).unwrap().unwrap();
+        for text in ["clinic", "pins.example", "secret-place"] {
+            assert!(!sealed.windows(text.len()).any(|w| w == text.as_bytes()));
+        }
+        assert!(Services::open(home, world("Eve").vault.device()).is_err());
+        again.remove("clinic").unwrap();
+        assert!(matches!(
+            again.remove("clinic"),
+            Err(ServicesError::NotFound(_))
+        ));
+        // a process that remembers what another has removed does not bring it back
+        assert!(services.remember(&service).is_err());
+    }
+}

@@ -7,6 +7,7 @@
 
 mod add;
 mod archive;
+mod confirm;
 mod contacts;
 mod error;
 mod pinning;

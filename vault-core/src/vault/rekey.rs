@@ -125,61 +125,6 @@ impl Vault {
         })
     }
 
-    /// The last receipts of all grants that name a pinner which has not confirmed.
-    ///
-    /// # Errors
-    /// [`VaultError`].
-    pub fn unconfirmed_receipts(&mut self) -> Result<Vec<Receipt>, VaultError> {
-        self.reading(|vault| Ok(vault.state.grants.load(&*vault.storage.blocks())?))?;
-        let signers = self.device.signers().clone();
-        let last = self.state.grants.items().filter_map(|g| g.receipts.last());
-        let mut receipts = last
-            .map(|bytes| Receipt::from_bytes(bytes, &signers).map_err(|_| VaultError::Conflict))
-            .collect::<Result<Vec<_>, _>>()?;
-        receipts.retain(|receipt| receipt.pinners.iter().any(|p| !p.acknowledged));
-        Ok(receipts)
-    }
-
-    /// Issues a receipt that takes the place of the grant's last one: `pinners` replaces what that
-    /// says of those of the same name. `None` when it changes nothing.
-    ///
-    /// # Errors
-    /// [`VaultError::NoGrant`] when there is no receipt.
-    pub fn confirm_pinners(
-        &mut self,
-        grant: &GrantId,
-        pinners: &[PinnerAck],
-    ) -> Result<Option<Receipt>, VaultError> {
-        self.transact(|tx| {
-            let record = tx.grants()?.into_iter().find(|g| g.id == *grant);
-            let last = record.and_then(|record| record.receipts.last().cloned());
-            let last = last.ok_or(VaultError::NoGrant(*grant))?;
-            let last = Receipt::from_bytes(&last, tx.vault.device.signers())
-                .map_err(|_| VaultError::Conflict)?;
-            let mut all = last.pinners.clone();
-            for pinner in &mut all {
-                if let Some(new) = pinners.iter().find(|new| new.name == pinner.name) {
-                    pinner.clone_from(new);
-                }
-            }
-            if all == last.pinners {
-                return Ok(None);
-            }
-            Ok(Some(tx.write_receipt(ReceiptDraft {
-                vault: last.vault,
-                grant: last.grant,
-                readers: last.readers,
-                time: tx.now,
-                level: last.level,
-                could_have_opened: last.could_have_opened,
-                index: last.index,
-                rekeyed: last.rekeyed,
-                pinners: all,
-                log_index: last.log_index,
-            })))
-        })
-    }
-
     /// Does one batch of about `budget` bytes of content.
     ///
     /// # Errors
