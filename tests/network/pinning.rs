@@ -161,7 +161,7 @@ fn a_service_follows_the_vault_and_proves_that_it_does() {
     let repaired: Value = serde_json::from_str(&repaired.out).unwrap();
     assert_eq!(repaired["missing"], Value::Array(vec![lost.into()]));
     assert_eq!(repaired["repaired"], true);
-    let acts = w.json("ada", &["audit", "--act", "pin-verified"]);
+    let acts = w.json("ada", &["audit", "log", "--act", "pin-verified"]);
     assert_eq!(acts.len(), 5);
     assert_eq!(acts[2]["missing"], 1);
 

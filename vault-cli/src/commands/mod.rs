@@ -46,6 +46,7 @@ pub enum Command {
     Serve(serve::Serve),
     #[command(subcommand)]
     Head(head::HeadCommand),
+    #[command(subcommand)]
     Pin(pin::Pin),
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),

@@ -18,9 +18,16 @@ struct Model {
     ever_pinned: bool,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error("killed")]
+#[derive(Debug)]
 struct Killed;
+
+impl std::fmt::Display for Killed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("killed")
+    }
+}
+
+impl std::error::Error for Killed {}
 
 impl Model {
     fn count_down(&mut self) -> Result<(), Killed> {

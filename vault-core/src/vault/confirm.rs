@@ -70,6 +70,7 @@ mod tests {
     use crate::RevokeLevel;
     use crate::grant::{Extent, Scope};
     use crate::pinning::{PinService, TokenSource};
+    use crate::record::Category;
     use crate::vault::{RevokeTarget, ShareRequest};
 
     fn ack(acknowledged: bool) -> PinnerAck {
@@ -90,7 +91,10 @@ mod tests {
         for _ in 0..2 {
             let request = ShareRequest {
                 readers: vec!["doctor".into()],
-                scope: Scope::default(),
+                scope: Scope {
+                    categories: [Category::Lab].into(),
+                    ..Scope::default()
+                },
                 extent: Extent::Standing,
                 purpose: None,
                 expires: None,
