@@ -71,7 +71,7 @@ impl Pinning {
     /// A service's account, its token read anew.
     pub fn account(&self, service: &PinService) -> Result<Account> {
         let endpoint = BaseUrl::parse(&service.endpoint)?;
-        let client = PinningService::new(endpoint, token(&service.token)?)?;
+        let client = PinningService::new(endpoint, token(&service.token)?).map_err(refused)?;
         Ok(Account::new(client, self.origins.clone()))
     }
 
@@ -277,7 +277,7 @@ pub fn state(outcome: &SyncOutcome) -> &'static str {
 fn failed(error: SyncError<PinningError>, details: Option<&str>) -> Error {
     let text = error.to_string();
     match error {
-        SyncError::Service(PinningError::Http(error)) => error.into(),
+        SyncError::Service(PinningError::Http(error)) => refused(error),
         SyncError::Service(_) | SyncError::Unsettled => Error::new(Exit::Network, "service", text),
         SyncError::GaveUp => {
             let text = details.map_or(text.clone(), |details| format!("{text}: {details}"));
@@ -290,27 +290,26 @@ fn failed(error: SyncError<PinningError>, details: Option<&str>) -> Error {
     }
 }
 
-impl From<HttpError> for Error {
-    fn from(error: HttpError) -> Self {
-        let text = error.to_string();
-        let network = |code| Self::new(Exit::Network, code, &text);
-        match error {
-            HttpError::TokenInTheClear(_) | HttpError::TokenWithRedirects => {
-                Self::usage(text).hint("use the service's https address")
-            }
-            HttpError::Denied { .. } => Self::new(Exit::Identity, "access-refused", text)
-                .hint("is the token right, and does it allow pinning?"),
-            HttpError::Unreachable { .. } | HttpError::Timeout { .. } | HttpError::Broken(_) => {
-                network("offline").hint("try again later; what was begun goes on from there")
-            }
-            HttpError::TooManyRequests { .. } | HttpError::Server { .. } => {
-                network("service").hint("try again later; what was begun goes on from there")
-            }
-            HttpError::NotFound { .. } | HttpError::Redirect { .. } => {
-                network("service").hint("is the address right?")
-            }
-            _ => network("service"),
+/// What a pinning service's answer means for the command.
+pub fn refused(error: HttpError) -> Error {
+    let text = error.to_string();
+    let network = |code| Error::new(Exit::Network, code, &text);
+    match error {
+        HttpError::TokenInTheClear(_) | HttpError::TokenWithRedirects => {
+            Error::usage(text).hint("use the service's https address")
         }
+        HttpError::Denied { .. } => Error::new(Exit::Identity, "access-refused", text)
+            .hint("is the token right, and does it allow pinning?"),
+        HttpError::Unreachable { .. } | HttpError::Timeout { .. } | HttpError::Broken(_) => {
+            network("offline").hint("try again later; what was begun goes on from there")
+        }
+        HttpError::TooManyRequests { .. } | HttpError::Server { .. } => {
+            network("service").hint("try again later; what was begun goes on from there")
+        }
+        HttpError::NotFound { .. } | HttpError::Redirect { .. } => {
+            network("service").hint("is the address right?")
+        }
+        _ => network("service"),
     }
 }
 

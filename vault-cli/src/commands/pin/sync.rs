@@ -9,7 +9,7 @@ use vault_core::pinning::{GivenRoot, PinApi, PinService, Step, plan};
 use crate::commands::revoke::{receipt_json, receipt_words};
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::services::{Brought, Pinning, state};
+use crate::services::{Brought, Pinning, refused, state};
 
 /// Give the pinning services the newest state, and let them drop the old one
 ///
@@ -104,7 +104,7 @@ fn dry_run(
                 .account(service)?
                 .list(&roots)
                 .map_err(|error| match error {
-                    vault_http::pinning::PinningError::Http(error) => error.into(),
+                    vault_http::pinning::PinningError::Http(error) => refused(error),
                     other => crate::error::Error::new(Exit::Network, "service", other),
                 })?,
         };
