@@ -82,6 +82,17 @@ impl Clinic {
     }
 }
 
+impl Drop for Clinic {
+    /// The service may be in the middle of a fetch, and would keep the daemon beyond the test.
+    fn drop(&mut self) {
+        let _ = self.kubo.try_run_with(&["shutdown"], b""); // it may have ended by itself
+        let begun = Instant::now();
+        while Arc::strong_count(&self.kubo) > 1 && begun.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
 fn sync(w: &World) -> Value {
     let line = w
         .json("ada", &["pin", "sync", "--wait", "60"])
