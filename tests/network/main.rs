@@ -14,6 +14,9 @@ mod link;
 mod logs;
 mod lossy;
 mod people;
+mod pinning;
+#[path = "../peers/pinning_service.rs"]
+mod pinning_service;
 mod private;
 mod public;
 mod quiet;

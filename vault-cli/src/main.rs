@@ -18,6 +18,7 @@ mod output;
 mod passphrase;
 mod progress;
 mod publish;
+mod services;
 mod show;
 mod table;
 mod time;

@@ -58,6 +58,7 @@ mod ipns;
 mod keys;
 pub mod log;
 mod pack;
+pub mod pinning;
 mod pins;
 #[cfg(test)]
 mod proof;
@@ -111,7 +112,8 @@ pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use restore::{RestoreError, Restored};
 pub use seal::OpenError;
 pub use store::{
-    BlockSource, BlockStore, CachedSource, CarStore, Fetcher, MemoryStore, SourceError, StoreError,
+    BlockSource, BlockStore, CachedSource, CarStore, ChainedStore, Fetcher, MemoryStore,
+    SourceError, StoreError,
 };
 pub use vault::{
     AddReport, Added, Adder, Archive, ArchiveError, Archived, AuditReport, BadEntry, BlockReport,

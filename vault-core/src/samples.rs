@@ -250,6 +250,21 @@ pub(crate) fn audit_entries() -> Vec<AuditEntry> {
             grant,
             receipt: digest,
         },
+        Act::Pinned {
+            service: "s".into(),
+            endpoint: "https://pins.example".into(),
+        },
+        Act::Unpinned {
+            service: "s".into(),
+            confirmed: true,
+        },
+        Act::PinVerified {
+            service: "s".into(),
+            sampled: 459,
+            missing: 0,
+            canaries: 4,
+            confidence: 990,
+        },
     ];
     let entry = |(index, act)| AuditEntry {
         index,

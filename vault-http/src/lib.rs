@@ -7,4 +7,5 @@
 
 pub mod client;
 pub mod gateway;
+pub mod pinning;
 pub mod routing;

@@ -41,6 +41,25 @@ pub fn parse_peer_id(text: &str) -> Result<String, NodeError> {
     Ok(id.to_base58())
 }
 
+/// Reads a multiaddr that ends with a peer id, such as `/ip4/203.0.113.1/tcp/4001/p2p/12D3…`, of a
+/// node that speaks bitswap. Nothing is known of an iroh side.
+///
+/// # Errors
+/// [`NodeError::Address`] for other kinds of addresses, and for peers with other keys than Ed25519.
+pub fn peer_address(text: &str) -> Result<NodeAddress, NodeError> {
+    let bad = || NodeError::Address(text.to_owned());
+    let (addr, id) = text.rsplit_once("/p2p/").ok_or_else(bad)?;
+    multiaddr(addr).map_err(|_| bad())?;
+    let peer = peer_key(&id.parse().map_err(|_| bad())?).map_err(|_| bad())?;
+    Ok(NodeAddress {
+        peer,
+        addrs: vec![addr.to_owned()],
+        endpoint: peer,
+        endpoint_addrs: Vec::new(),
+        relays: Vec::new(),
+    })
+}
+
 pub(crate) fn peer(address: &NodeAddress) -> Result<PeerId, NodeError> {
     let bytes = [&PEER_ID_PREFIX[..], address.peer.as_bytes()].concat();
     PeerId::from_bytes(&bytes).map_err(|_| NodeError::Address("peer key".into()))
@@ -143,6 +162,24 @@ mod tests {
         assert_eq!(parse_peer_id(&id.to_string()).unwrap(), id.to_base58());
         assert!(parse_peer_id("12D3KooWnonsense").is_err());
         assert!(matches!(endpoint(&address), Err(NodeError::Address(_))));
+    }
+
+    #[test]
+    fn a_multiaddr_with_a_peer_id_names_a_node() {
+        let id = "12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8";
+        let node = peer_address(&format!("/ip4/127.0.0.1/tcp/1/p2p/{id}")).unwrap();
+        assert_eq!(node.addrs, ["/ip4/127.0.0.1/tcp/1"]);
+        assert_eq!(peer_id(&node).unwrap(), id);
+        for bad in [
+            "/ip4/127.0.0.1/tcp/1".to_owned(),
+            format!("/dns4/example.org/tcp/1/p2p/{id}"),
+            "/ip4/127.0.0.1/tcp/1/p2p/QmYwAPJzv5CZsnA625s3Xf2nemtYgPpHdWEz79ojWnPbdG".to_owned(),
+        ] {
+            assert!(
+                matches!(peer_address(&bad), Err(NodeError::Address(_))),
+                "{bad}"
+            );
+        }
     }
 
     #[test]

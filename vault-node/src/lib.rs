@@ -25,7 +25,7 @@ mod node;
 mod nothing;
 mod relay;
 
-pub use address::{parse_peer_id, peer_id};
+pub use address::{parse_peer_id, peer_address, peer_id};
 pub use bitswap::engine::{Access, Stats};
 pub use bitswap::fetch::{BlockSink, FetchReport};
 pub use block::Refusal;

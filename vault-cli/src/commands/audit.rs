@@ -214,6 +214,20 @@ fn words(vault: &Vault, act: &Act, grants: &Ids) -> String {
             format!("{what} of grant {}, {state}", grants.short(grant))
         }
         Act::Receipt { grant, .. } => format!("for grant {}", grants.short(grant)),
+        Act::Pinned { service, endpoint } => format!("{service} keeps a copy, {endpoint}"),
+        Act::Unpinned { service, confirmed } => match confirmed {
+            true => format!("{service} keeps no copy any more"),
+            false => format!("{service} is not used any more, and did not confirm"),
+        },
+        Act::PinVerified {
+            service,
+            sampled,
+            missing,
+            ..
+        } => format!(
+            "{service}: {missing} of {} missing",
+            show::count(*sampled, "block")
+        ),
     }
 }
 
@@ -263,6 +277,20 @@ fn entry_json(vault: &Vault, entry: &AuditEntry) -> Value {
         Act::Receipt { grant, receipt } => {
             json!({"grant": grant.to_string(), "receipt_sha256": show::hex(receipt.as_bytes())})
         }
+        Act::Pinned { service, endpoint } => json!({"service": service, "endpoint": endpoint}),
+        Act::Unpinned { service, confirmed } => {
+            json!({"service": service, "confirmed": confirmed})
+        }
+        Act::PinVerified {
+            service,
+            sampled,
+            missing,
+            canaries,
+            confidence,
+        } => json!({
+            "service": service, "sampled": sampled, "missing": missing, "canaries": canaries,
+            "confidence_per_mille": confidence,
+        }),
     };
     value["index"] = json!(entry.index);
     value["time"] = json!(time::rfc3339(entry.time));

@@ -13,6 +13,7 @@ mod identity;
 mod inbox;
 mod init;
 mod man;
+mod pin;
 mod record;
 mod restore;
 mod revoke;
@@ -45,6 +46,8 @@ pub enum Command {
     Serve(serve::Serve),
     #[command(subcommand)]
     Head(head::HeadCommand),
+    #[command(subcommand)]
+    Pin(pin::Pin),
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
     #[command(subcommand)]
@@ -84,6 +87,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Revoke(args) => revoke::run(context, &args),
         Command::Serve(args) => serve::run(context, &args),
         Command::Head(command) => head::run(context, command),
+        Command::Pin(command) => pin::run(context, command),
         Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Config(command) => config::run(context, command),

@@ -1,22 +1,29 @@
 //! `medvault revoke`: take access back, and say honestly what that achieved.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use vault_core::{GrantId, GrantStatus, Receipt, RevokeLevel, RevokeTarget, Vault};
+use vault_core::{GrantId, GrantStatus, PinnerAck, Receipt, RevokeLevel, RevokeTarget, Vault};
 
 use super::grant::{find, person};
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::output::{BOLD, paint};
+use crate::services::Pinning;
 use crate::{progress, show, time};
+
+/// How long pinning services may take to move off the old blocks before the receipt says that they
+/// have not confirmed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Take access back
 ///
 /// First the reader is shut out of everything that comes after; this takes a moment, however many
 /// records there are. Then what the reader could open is sealed again under new keys and the old
-/// blocks are deleted here. Nobody can call back what was fetched before; the receipt says so.
+/// blocks are deleted here and at every pinning service. Nobody can call back what was fetched
+/// before; the receipt says so, and names each service that did not confirm.
 #[derive(Args)]
 pub struct Revoke {
     /// The grant, by its id or the beginning of it
@@ -42,14 +49,10 @@ pub struct Revoke {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Revoke) -> Result<Exit> {
-    let mut vault = context.vault()?;
+    let (home, mut vault) = context.home_and_vault()?;
+    let mut pinning = Pinning::open(&home, &vault)?;
     if args.resume {
-        let pending = vault.pending_rekeys()?;
-        if pending.is_empty() {
-            context.out.note("nothing is left to do");
-        }
-        let receipts = rekey(context, &mut vault, &pending)?;
-        return report(context, &vault, &receipts);
+        return resume(context, &mut vault, &mut pinning);
     }
     let target = target(&mut vault, args)?;
     let question = question(&mut vault, &target)?;
@@ -79,10 +82,11 @@ pub fn run(context: &Context, args: &Revoke) -> Result<Exit> {
         .filter(|r| r.receipt.is_none())
         .map(|r| r.grant)
         .collect();
-    let sealed = rekey(context, &mut vault, &pending).map_err(|error| match error.hint {
-        Some(_) => error,
-        None => error.hint("the reader is shut out; `medvault revoke --resume` does the rest"),
-    })?;
+    let sealed =
+        rekey(context, &mut vault, &mut pinning, &pending).map_err(|error| match error.hint {
+            Some(_) => error,
+            None => error.hint("the reader is shut out; `medvault revoke --resume` does the rest"),
+        })?;
     receipts.extend(sealed);
     report(context, &vault, &receipts)
 }
@@ -113,16 +117,75 @@ fn question(vault: &mut Vault, target: &RevokeTarget) -> Result<String> {
     })
 }
 
-fn rekey(context: &Context, vault: &mut Vault, grants: &[GrantId]) -> Result<Vec<Receipt>> {
-    let mut receipts = Vec::new();
+/// Finishes what was begun: bodies to seal again, and services that had not confirmed.
+fn resume(context: &Context, vault: &mut Vault, pinning: &mut Pinning) -> Result<Exit> {
+    let pending = vault.pending_rekeys()?;
+    let waiting = vault.unconfirmed_receipts()?;
+    if pending.is_empty() && waiting.is_empty() {
+        context.out.note("nothing is left to do");
+    }
+    let mut receipts = rekey(context, vault, pinning, &pending)?;
+    if !waiting.is_empty() {
+        let chosen = pinning.chosen(&[])?;
+        let (brought, confirmed) = pinning.bring_all(vault, chosen, PATIENCE)?;
+        for (name, outcome) in brought {
+            if let Err(error) = outcome {
+                context.out.warn(format!("{name}: {}", error.message));
+            }
+        }
+        let still = vault.unconfirmed_receipts()?;
+        let known: Vec<_> = confirmed.iter().map(|receipt| receipt.grant).collect();
+        receipts.extend(confirmed);
+        receipts.extend(still.into_iter().filter(|r| !known.contains(&r.grant)));
+    }
+    report(context, vault, &receipts)
+}
+
+/// Seals again, moves the pinning services off the old blocks, and issues the receipts.
+fn rekey(
+    context: &Context,
+    vault: &mut Vault,
+    pinning: &mut Pinning,
+    grants: &[GrantId],
+) -> Result<Vec<Receipt>> {
+    let mut deleted = Vec::new();
     for grant in grants {
         let bar = progress::bar(context.out, 0, "versions sealed again");
-        let receipt = vault.rekey(grant, &mut |step| {
+        let done = vault.rekey_blocks(grant, &mut |step| {
             bar.set_length(step.count + step.left);
             bar.set_position(step.count);
         });
         bar.finish_and_clear();
-        receipts.push(receipt?);
+        deleted.push(done?.deleted);
+    }
+    let mut acks = Vec::new();
+    if !grants.is_empty() && !pinning.services.list().is_empty() {
+        pinning.warn_unless_served(context);
+        // without a node to fetch from, waiting for a service is in vain
+        let patience = if pinning.is_served() {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        acks = pinning.acknowledge(vault, patience);
+        for (pinner, error) in &acks {
+            if let Some(error) = error {
+                context
+                    .out
+                    .warn(format!("{}: {}", pinner.name, error.message));
+            }
+        }
+    }
+    let mut receipts = Vec::new();
+    for (grant, deleted) in grants.iter().zip(deleted) {
+        let pinners: Vec<PinnerAck> = acks
+            .iter()
+            .map(|(pinner, _)| PinnerAck {
+                deleted: if pinner.acknowledged { deleted } else { 0 },
+                ..pinner.clone()
+            })
+            .collect();
+        receipts.push(vault.finish_rekey(grant, &pinners)?);
     }
     Ok(receipts)
 }
@@ -132,10 +195,18 @@ fn report(context: &Context, vault: &Vault, receipts: &[Receipt]) -> Result<Exit
         context
             .out
             .json_lines(receipts.iter().map(|r| receipt_json(vault, r)))?;
-        return Ok(Exit::Ok);
+    } else {
+        let texts: Vec<_> = receipts.iter().map(|r| receipt_words(vault, r)).collect();
+        context.out.print(&texts.join("\n"))?;
     }
-    let texts: Vec<_> = receipts.iter().map(|r| receipt_words(vault, r)).collect();
-    context.out.print(&texts.join("\n"))?;
+    let open = |receipt: &Receipt| receipt.pinners.iter().any(|p| !p.acknowledged);
+    if receipts.iter().any(open) {
+        context.out.warn(
+            "not every pinning service has confirmed that the old blocks are gone. \
+             `medvault revoke --resume` asks again, and issues a new receipt",
+        );
+        return Ok(Exit::Partial);
+    }
     Ok(Exit::Ok)
 }
 

@@ -6,6 +6,7 @@ mod dht;
 mod heads;
 mod names;
 mod patient_node;
+mod peers;
 mod places;
 mod recover;
 
@@ -28,6 +29,7 @@ use crate::time;
 
 pub use dht::settings as dht_settings;
 pub use names::publish_name;
+pub use peers::PeersFetch;
 pub use places::{HeadArgs, PlaceArgs, Places};
 pub use recover::copy_vault;
 

@@ -112,6 +112,33 @@ pub enum Act {
         /// SHA-256 of the signed receipt.
         receipt: Digest,
     },
+    /// A pinning service keeps copies from now on, of this and every later head.
+    Pinned {
+        /// The name given to it.
+        service: String,
+        /// Where it is.
+        endpoint: String,
+    },
+    /// A pinning service was told to keep nothing any more.
+    Unpinned {
+        /// The name given to it.
+        service: String,
+        /// Whether it confirmed.
+        confirmed: bool,
+    },
+    /// A pinning service was asked for a sample of the blocks it was given.
+    PinVerified {
+        /// The name given to it.
+        service: String,
+        /// Blocks asked for.
+        sampled: u64,
+        /// Those it did not give.
+        missing: u64,
+        /// Canaries among those asked for.
+        canaries: u64,
+        /// Chance in thousandths that the loss looked for would have been seen.
+        confidence: u64,
+    },
 }
 
 impl Act {
@@ -130,6 +157,9 @@ impl Act {
             Self::Expired { .. } => "expired",
             Self::Rekeyed { .. } => "rekeyed",
             Self::Receipt { .. } => "receipt",
+            Self::Pinned { .. } => "pinned",
+            Self::Unpinned { .. } => "unpinned",
+            Self::PinVerified { .. } => "pin-verified",
         }
     }
 }

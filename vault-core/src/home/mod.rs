@@ -8,7 +8,9 @@
 //! blocks/        the vault's blocks, CAR files
 //! cache/         other people's blocks
 //! inbox          what is followed, sealed
-//! lock           held while something is changed (cache.lock for the cache)
+//! services       the pinning services, sealed
+//! canaries/      blocks on their way to one pinning service
+//! lock           held while something is changed (cache.lock and canaries.lock for those)
 //! ```
 
 mod cache;
@@ -112,6 +114,18 @@ impl Home {
         Ok(Arc::new(CacheStore::new(
             store,
             self.root.join("cache.lock"),
+        )))
+    }
+
+    /// Where blocks lie that are made for one pinning service, until it has fetched them.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn canaries(&self) -> Result<Arc<CacheStore>, StorageError> {
+        let store = CarStore::open(&self.root.join("canaries"))?;
+        Ok(Arc::new(CacheStore::new(
+            store,
+            self.root.join("canaries.lock"),
         )))
     }
 

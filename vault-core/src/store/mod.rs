@@ -3,6 +3,7 @@
 mod cached;
 mod car;
 mod catalog;
+mod chained;
 mod files;
 mod index;
 mod memory;
@@ -20,6 +21,7 @@ mod figures;
 
 pub use cached::{CachedSource, Fetcher};
 pub use car::CarStore;
+pub use chained::ChainedStore;
 pub use memory::MemoryStore;
 
 use crate::block::{Block, Cid, Codec};

@@ -7,8 +7,10 @@
 
 mod add;
 mod archive;
+mod confirm;
 mod contacts;
 mod error;
+mod pinning;
 mod readers;
 mod reading;
 mod receipt;

@@ -64,13 +64,65 @@ impl Vault {
         grant: &GrantId,
         progress: &mut dyn FnMut(&RekeyProgress),
     ) -> Result<Receipt, VaultError> {
+        self.rekey_blocks(grant, progress)?;
+        self.finish_rekey(grant, &[])
+    }
+
+    /// Re-keys batch by batch until nothing is left but the receipt: the new head names no old
+    /// block any more. Then pinning services can be moved to it, and [`Self::finish_rekey`] says
+    /// in the receipt what came of that.
+    ///
+    /// # Errors
+    /// [`VaultError::NoGrant`] when nothing is pending for the grant.
+    pub fn rekey_blocks(
+        &mut self,
+        grant: &GrantId,
+        progress: &mut dyn FnMut(&RekeyProgress),
+    ) -> Result<RekeyProgress, VaultError> {
         loop {
-            let step = self.rekey_step(grant, BATCH)?;
-            progress(&step);
-            if let Some(receipt) = step.receipt {
-                return Ok(receipt);
+            let step = self.rekey_transaction(grant, |tx, record, pending| {
+                tx.rekey_batch(record, pending, BATCH)
+            })?;
+            if step.count > 0 {
+                progress(&step);
+            }
+            if step.left == 0 {
+                return Ok(step);
             }
         }
+    }
+
+    /// Issues the receipt of a re-key whose blocks are all replaced. `pinners` is what each
+    /// pinning service acknowledged; this device speaks for itself.
+    ///
+    /// # Errors
+    /// [`VaultError::NoGrant`] when nothing is pending for the grant; [`VaultError::Conflict`]
+    /// when blocks are left to replace.
+    pub fn finish_rekey(
+        &mut self,
+        grant: &GrantId,
+        pinners: &[PinnerAck],
+    ) -> Result<Receipt, VaultError> {
+        let step = self.rekey_transaction(grant, |tx, record, pending| {
+            if !tx.due(record, &pending)?.is_empty() {
+                return Err(VaultError::Conflict);
+            }
+            Ok(tx.finish_rekey(record, pending, pinners))
+        })?;
+        step.receipt.ok_or(VaultError::Conflict)
+    }
+
+    fn rekey_transaction<T>(
+        &mut self,
+        grant: &GrantId,
+        change: impl FnOnce(&mut Transaction<'_>, &GrantRecord, PendingRekey) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        self.transact(|tx| {
+            let record = tx.grants()?.into_iter().find(|g| g.id == *grant);
+            let record = record.ok_or(VaultError::NoGrant(*grant))?;
+            let pending = record.pending.clone().ok_or(VaultError::NoGrant(*grant))?;
+            change(tx, &record, pending)
+        })
     }
 
     /// Does one batch of about `budget` bytes of content.
@@ -82,22 +134,22 @@ impl Vault {
         grant: &GrantId,
         budget: u64,
     ) -> Result<RekeyProgress, VaultError> {
-        self.transact(|tx| {
-            let record = tx.grants()?.into_iter().find(|g| g.id == *grant);
-            let record = record.ok_or(VaultError::NoGrant(*grant))?;
-            let pending = record.pending.clone().ok_or(VaultError::NoGrant(*grant))?;
-            tx.rekey_batch(&record, pending, budget)
+        self.rekey_transaction(grant, |tx, record, pending| {
+            if tx.due(record, &pending)?.is_empty() {
+                return Ok(tx.finish_rekey(record, pending, &[]));
+            }
+            tx.rekey_batch(record, pending, budget)
         })
     }
 }
 
 impl Transaction<'_> {
-    fn rekey_batch(
+    /// Versions of the grant that were sealed up to the revocation.
+    fn due(
         &mut self,
         grant: &GrantRecord,
-        mut pending: PendingRekey,
-        budget: u64,
-    ) -> Result<RekeyProgress, VaultError> {
+        pending: &PendingRekey,
+    ) -> Result<Vec<IndexEntry>, VaultError> {
         let store = self.store.clone();
         self.vault.state.records.load(&*store)?;
         let readable: HashSet<VersionId> = self
@@ -106,16 +158,24 @@ impl Transaction<'_> {
             .map(|entry| entry.version)
             .collect();
         let is_due = |e: &&IndexEntry| e.sealed <= pending.cut && readable.contains(&e.version);
-        let mut due: Vec<IndexEntry> = self
-            .vault
-            .state
-            .records
-            .items()
-            .filter(is_due)
-            .cloned()
-            .collect();
+        let due = self.vault.state.records.items().filter(is_due);
+        Ok(due.cloned().collect())
+    }
+
+    fn rekey_batch(
+        &mut self,
+        grant: &GrantRecord,
+        mut pending: PendingRekey,
+        budget: u64,
+    ) -> Result<RekeyProgress, VaultError> {
+        let mut due = self.due(grant, &pending)?;
         if due.is_empty() {
-            return Ok(self.finish_rekey(grant, pending));
+            return Ok(RekeyProgress {
+                count: pending.count,
+                left: 0,
+                deleted: pending.deleted,
+                receipt: None,
+            });
         }
         // bodies of one pack together, so that no pack is taken apart twice
         due.sort_by_key(|entry| match &entry.location {
@@ -154,7 +214,17 @@ impl Transaction<'_> {
 
     /// Nothing is left to seal, and the old blocks of every earlier batch are gone: that was the
     /// first thing this change saw to.
-    fn finish_rekey(&mut self, grant: &GrantRecord, pending: PendingRekey) -> RekeyProgress {
+    fn finish_rekey(
+        &mut self,
+        grant: &GrantRecord,
+        pending: PendingRekey,
+        pinners: &[PinnerAck],
+    ) -> RekeyProgress {
+        let here = PinnerAck {
+            name: "this device".into(),
+            deleted: pending.deleted,
+            acknowledged: true,
+        };
         let receipt = self.write_receipt(ReceiptDraft {
             vault: self.vault.id(),
             grant: grant.id,
@@ -164,11 +234,9 @@ impl Transaction<'_> {
             could_have_opened: pending.could_have_opened,
             index: pending.index,
             rekeyed: pending.count,
-            pinners: vec![PinnerAck {
-                name: "this device".into(),
-                deleted: pending.deleted,
-                acknowledged: true,
-            }],
+            pinners: std::iter::once(here)
+                .chain(pinners.iter().cloned())
+                .collect(),
             log_index: pending.log_index,
         });
         self.update_grant(&grant.id, |grant| grant.pending = None);

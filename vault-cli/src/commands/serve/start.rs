@@ -16,7 +16,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::log::{Format, Log};
 use crate::network::dht_settings;
-use crate::node;
+use crate::{node, services};
 
 /// Gives out the head of the one vault in this home.
 struct HomeHead {
@@ -122,6 +122,7 @@ fn not_an_address(what: &str, text: &str) -> Error {
 pub fn start(home: &Home, vault: &Vault, plan: &Plan) -> Result<Node> {
     let device = vault.device();
     let storage = home.storage()?;
+    let blocks = services::served(home, &*storage)?;
     let start = |ports: (u16, u16)| {
         let mut config = NodeConfig::new(*device.libp2p_seed(), *device.iroh_seed());
         config.listen = plan.listen(ports.0);
@@ -134,7 +135,7 @@ pub fn start(home: &Home, vault: &Vault, plan: &Plan) -> Result<Node> {
             storage: storage.clone(),
             vault: vault.id(),
         });
-        Node::start(config, storage.blocks(), heads)
+        Node::start(config, blocks.clone(), heads)
     };
     let ports = node::last(home).as_ref().map_or((0, 0), node::ports);
     let chosen = !plan.listen.is_empty() && plan.listen_heads.is_some();

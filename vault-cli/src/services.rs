@@ -1,0 +1,341 @@
+//! Pinning services, as commands use them: the token, the account, and bringing all of them to the
+//! newest head.
+
+use std::io::Read;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use vault_core::pinning::{
+    PinService, PinStatus, Services, ServicesError, SyncError, SyncOutcome, TokenSource, Wanted,
+    sync,
+};
+use vault_core::{BlockStore, ChainedStore, Home, PinnerAck, Receipt, Vault, VaultStorage};
+use vault_http::client::{BaseUrl, HttpError, MAX_TOKEN, Token, TokenError, UrlError};
+use vault_http::pinning::{Account, PinningError, PinningService};
+use zeroize::Zeroizing;
+
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::{local_socket, node};
+
+/// How long to wait before a service is asked again how far it is, at first and at most.
+const POLL: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(5));
+
+/// The services of a home, with what is needed to speak to them.
+pub struct Pinning {
+    /// What is remembered of them.
+    pub services: Services,
+    canaries: Arc<dyn BlockStore>,
+    origins: Vec<String>,
+}
+
+/// How one service came out.
+pub type Brought = (String, Result<SyncOutcome>);
+
+impl Pinning {
+    /// Opens the services of a home.
+    pub fn open(home: &Home, vault: &Vault) -> Result<Self> {
+        let home = Arc::new(home.clone());
+        Ok(Self {
+            canaries: home.canaries()?,
+            origins: origins(&home, vault)?,
+            services: Services::open(home, vault.device())?,
+        })
+    }
+
+    /// Where the services can fetch the blocks; empty when nothing is served.
+    pub fn is_served(&self) -> bool {
+        !self.origins.is_empty()
+    }
+
+    /// Says so when no service can fetch anything.
+    pub fn warn_unless_served(&self, context: &Context) {
+        if !self.is_served() {
+            context.out.warn(
+                "nothing serves this vault now, so a service cannot fetch what is new. \
+                 run `medvault serve` meanwhile",
+            );
+        }
+    }
+
+    /// The named services, or all.
+    pub fn chosen(&self, names: &[String]) -> Result<Vec<PinService>> {
+        if names.is_empty() {
+            return Ok(self.services.list().to_vec());
+        }
+        let found = names.iter().map(|name| self.services.find(name).cloned());
+        Ok(found.collect::<Result<_, _>>()?)
+    }
+
+    /// A service's account, its token read anew.
+    pub fn account(&self, service: &PinService) -> Result<Account> {
+        let endpoint = BaseUrl::parse(&service.endpoint)?;
+        let client = PinningService::new(endpoint, token(&service.token)?).map_err(refused)?;
+        Ok(Account::new(client, self.origins.clone()))
+    }
+
+    /// Brings one service to `wanted` and waits for it up to `patience`.
+    pub fn bring(
+        &mut self,
+        service: &mut PinService,
+        wanted: Wanted,
+        patience: Duration,
+    ) -> Result<SyncOutcome> {
+        let mut account = self.account(service)?;
+        let (begun, mut pause, mut fresh) = (Instant::now(), POLL.0, wanted.fresh);
+        let (mut dropped, mut steps) = (0, 0);
+        loop {
+            let services = &mut self.services;
+            let mut save = |changed: &PinService| services.remember(changed);
+            let now = Wanted { fresh, ..wanted };
+            let canaries = &*self.canaries;
+            let mut outcome = sync(service, &mut save, canaries, &mut account, now)
+                .map_err(|error| failed(error, account.details()))?;
+            fresh = false;
+            dropped += outcome.dropped;
+            steps += outcome.steps;
+            if outcome.settled || begun.elapsed() + pause > patience {
+                (outcome.dropped, outcome.steps) = (dropped, steps);
+                return Ok(outcome);
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(POLL.1);
+        }
+    }
+
+    /// Withdraws everything from one service.
+    pub fn withdraw(&mut self, service: &mut PinService) -> Result<SyncOutcome> {
+        let mut account = self.account(service)?;
+        let services = &mut self.services;
+        let mut save = |changed: &PinService| services.remember(changed);
+        vault_core::pinning::withdraw(service, &mut save, &*self.canaries, &mut account)
+            .map_err(|error| failed(error, account.details()))
+    }
+
+    /// Brings all of `chosen` to the vault's newest head. Receipts that were waiting for one of
+    /// them are issued anew, and the services then moved to the head with those.
+    pub fn bring_all(
+        &mut self,
+        vault: &mut Vault,
+        chosen: Vec<PinService>,
+        patience: Duration,
+    ) -> Result<(Vec<Brought>, Vec<Receipt>)> {
+        let mut brought = self.bring_each(vault, chosen, patience);
+        let receipts = confirm(vault, &brought)?;
+        if !receipts.is_empty() {
+            let names: Vec<String> = brought.iter().map(|(name, _)| name.clone()).collect();
+            let again = self.bring_each(vault, self.chosen(&names)?, patience);
+            for (first, (_, second)) in brought.iter_mut().zip(again) {
+                first.1 = match (&first.1, second) {
+                    (Ok(first), Ok(mut second)) => {
+                        second.dropped += first.dropped;
+                        second.steps += first.steps;
+                        Ok(second)
+                    }
+                    (_, second) => second,
+                };
+            }
+        }
+        Ok((brought, receipts))
+    }
+
+    fn bring_each(
+        &mut self,
+        vault: &Vault,
+        chosen: Vec<PinService>,
+        patience: Duration,
+    ) -> Vec<Brought> {
+        let wanted = Wanted {
+            head: vault.head().block().cid(),
+            fresh: false,
+        };
+        let mut brought = Vec::new();
+        for mut service in chosen {
+            let name = service.name.to_string();
+            brought.push((name, self.bring(&mut service, wanted, patience)));
+        }
+        brought
+    }
+
+    /// After a re-key: moves every service off the old blocks, and says which confirmed. How many
+    /// blocks that were, the caller knows.
+    pub fn acknowledge(
+        &mut self,
+        vault: &Vault,
+        patience: Duration,
+    ) -> Vec<(PinnerAck, Option<Error>)> {
+        let brought = self.bring_each(vault, self.services.list().to_vec(), patience);
+        let ack = |(name, outcome): Brought| {
+            let settled = outcome.as_ref().is_ok_and(|outcome| outcome.settled);
+            let pinner = PinnerAck {
+                name,
+                deleted: 0,
+                acknowledged: settled,
+            };
+            (pinner, outcome.err())
+        };
+        brought.into_iter().map(ack).collect()
+    }
+}
+
+/// Issues anew the receipts that were waiting for services which are now up to date.
+fn confirm(vault: &mut Vault, brought: &[Brought]) -> Result<Vec<Receipt>> {
+    let is_settled = |name: &str| {
+        let found = brought.iter().find(|(known, _)| known == name);
+        found.is_some_and(|(_, outcome)| outcome.as_ref().is_ok_and(|o| o.settled))
+    };
+    let mut receipts = Vec::new();
+    for receipt in vault.unconfirmed_receipts()? {
+        let deleted = receipt.pinners.first().map_or(0, |here| here.deleted);
+        let waiting = receipt.pinners.iter().filter(|p| !p.acknowledged);
+        let acks: Vec<PinnerAck> = waiting
+            .filter(|pinner| is_settled(&pinner.name))
+            .map(|pinner| PinnerAck {
+                name: pinner.name.clone(),
+                deleted,
+                acknowledged: true,
+            })
+            .collect();
+        if !acks.is_empty() {
+            receipts.extend(vault.confirm_pinners(&receipt, &acks)?);
+        }
+    }
+    Ok(receipts)
+}
+
+/// What a node serves: the vault's blocks, and those on their way to a pinning service.
+pub fn served(home: &Home, storage: &dyn VaultStorage) -> Result<Arc<dyn BlockStore>> {
+    Ok(Arc::new(ChainedStore::new(
+        storage.blocks(),
+        home.canaries()?,
+    )))
+}
+
+/// Multiaddrs, with peer id, of the node that is running now.
+fn origins(home: &Home, vault: &Vault) -> Result<Vec<String>> {
+    if local_socket::ask(home.root()).is_none() {
+        return Ok(Vec::new());
+    }
+    let address = node::address(home, vault)?;
+    let peer = vault_node::peer_id(&address)?;
+    let with_peer = |addr: &String| format!("{addr}/p2p/{peer}");
+    Ok(address.addrs.iter().map(with_peer).collect())
+}
+
+/// Reads a service's token.
+pub fn token(source: &TokenSource) -> Result<Token> {
+    let text = match source {
+        TokenSource::File(path) => {
+            let file = std::fs::File::open(path).map_err(|e| Error::file(path, &e))?;
+            read(file).map_err(|e| Error::file(path, &e))?
+        }
+        TokenSource::Command(command) => {
+            let failed = || {
+                Error::new(Exit::Identity, "token-command", "the token command failed")
+                    .hint("run it by hand: it must print the token and nothing else")
+            };
+            let mut child = Command::new("sh")
+                .args(["-c", command])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .spawn()
+                .map_err(|_| failed())?;
+            let text = child.stdout.take().map(read).transpose();
+            if !child.wait().is_ok_and(|status| status.success()) {
+                return Err(failed());
+            }
+            text.map_err(|_| failed())?.ok_or_else(failed)?
+        }
+    };
+    let line = text.lines().next().unwrap_or_default();
+    Ok(Token::parse(line)?)
+}
+
+fn read(source: impl Read) -> std::io::Result<Zeroizing<String>> {
+    // room for all of it at once: growing would leave copies behind
+    let most = MAX_TOKEN + 1024;
+    let mut text = Zeroizing::new(String::with_capacity(most));
+    source.take(most as u64).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// What a service says of the vault, in a word.
+pub fn state(outcome: &SyncOutcome) -> &'static str {
+    match (outcome.settled, outcome.status) {
+        (true, _) => "up to date",
+        (false, Some(status)) => match status {
+            PinStatus::Queued => "queued",
+            PinStatus::Pinning => "fetching",
+            PinStatus::Pinned => "tidying up",
+            PinStatus::Failed => "failed",
+        },
+        (false, None) => "asked",
+    }
+}
+
+fn failed(error: SyncError<PinningError>, details: Option<&str>) -> Error {
+    let text = error.to_string();
+    match error {
+        SyncError::Service(PinningError::Http(error)) => refused(error),
+        SyncError::Service(_) | SyncError::Unsettled => Error::new(Exit::Network, "service", text),
+        SyncError::GaveUp => {
+            let text = details.map_or(text.clone(), |details| format!("{text}: {details}"));
+            Error::new(Exit::Network, "pin-failed", text)
+                .hint("can it reach this node? run `medvault serve`, and this command again")
+        }
+        SyncError::Services(error) => error.into(),
+        SyncError::Store(error) => error.into(),
+        SyncError::Block(error) => Error::new(Exit::Failure, "block", error),
+    }
+}
+
+/// What a pinning service's answer means for the command.
+pub fn refused(error: HttpError) -> Error {
+    let text = error.to_string();
+    let network = |code| Error::new(Exit::Network, code, &text);
+    match error {
+        HttpError::TokenInTheClear(_) | HttpError::TokenWithRedirects => {
+            Error::usage(text).hint("use the service's https address")
+        }
+        HttpError::Denied { .. } => Error::new(Exit::Identity, "access-refused", text)
+            .hint("is the token right, and does it allow pinning?"),
+        HttpError::Unreachable { .. } | HttpError::Timeout { .. } | HttpError::Broken(_) => {
+            network("offline").hint("try again later; what was begun goes on from there")
+        }
+        HttpError::TooManyRequests { .. } | HttpError::Server { .. } => {
+            network("service").hint("try again later; what was begun goes on from there")
+        }
+        HttpError::NotFound { .. } | HttpError::Redirect { .. } => {
+            network("service").hint("is the address right?")
+        }
+        _ => network("service"),
+    }
+}
+
+impl From<UrlError> for Error {
+    fn from(error: UrlError) -> Self {
+        Self::usage(error)
+    }
+}
+
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::new(Exit::Identity, "bad-token", error)
+            .hint("the token is the first line of the file, or of what the command prints")
+    }
+}
+
+impl From<ServicesError> for Error {
+    fn from(error: ServicesError) -> Self {
+        let text = error.to_string();
+        match error {
+            ServicesError::Storage(error) => error.into(),
+            ServicesError::NameTaken(_) => Self::usage(text).hint("choose another name"),
+            ServicesError::NotFound(_) => Self::new(Exit::NotFound, "no-service", text)
+                .hint("`medvault pin list` shows all of them"),
+            _ => Self::new(Exit::Integrity, "bad-services", text)
+                .hint("put the file `services` back from a copy, or add the services again"),
+        }
+    }
+}
