@@ -141,7 +141,10 @@ impl Kubo {
             .spawn()
             .unwrap();
         let begun = Instant::now();
-        while !fs::read_to_string(&log).unwrap().contains("Daemon is ready") {
+        while !fs::read_to_string(&log)
+            .unwrap()
+            .contains("Daemon is ready")
+        {
             let ended = daemon.try_wait().unwrap();
             if ended.is_some() || begun.elapsed() > PATIENCE {
                 let _ = daemon.kill(); // it may have ended

@@ -104,8 +104,12 @@ pub use keys::{
 pub use reader::{Advance, FollowError, Following, GrantView, Inbox, InboxError};
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use seal::OpenError;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use store::conformance;
 pub use store::{
     BlockSource, BlockStore, CachedSource, CarStore, Fetcher, MemoryStore, SourceError, StoreError,
+    refuse_zeros,
 };
 pub use vault::{
     AddReport, Added, Adder, AuditReport, BadEntry, BlockReport, Clock, ContactInfo, Content,

@@ -6,3 +6,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod client;
+mod kubo;
+
+pub use kubo::{KuboError, KuboNode, KuboStore};

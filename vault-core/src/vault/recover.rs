@@ -73,6 +73,7 @@ pub(super) fn first_head(
         head,
         zero_key: SecretKey::random(),
         state,
+        half_changed: false,
     };
     let mut tx = Transaction::begin(&mut vault)?;
     write_envelopes(&mut tx)?;
@@ -194,6 +195,7 @@ impl Vault {
             head,
             zero_key: SecretKey::random(),
             state,
+            half_changed: false,
         };
         let mut tx = Transaction::begin_keeping(&mut vault)?;
         write_envelopes(&mut tx)?;
