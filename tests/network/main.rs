@@ -3,6 +3,7 @@
 
 mod demo;
 mod kills;
+mod kubo;
 #[path = "../peers/link.rs"]
 mod link;
 mod lossy;

@@ -15,6 +15,7 @@ mod network;
 mod node;
 mod output;
 mod passphrase;
+mod place;
 mod progress;
 mod show;
 mod table;

@@ -156,9 +156,7 @@ impl From<KuboError> for Error {
     fn from(error: KuboError) -> Self {
         let text = error.to_string();
         match error {
-            KuboError::Url(_) => {
-                Self::usage(text).hint("such as http://127.0.0.1:5001")
-            }
+            KuboError::Url(_) => Self::usage(text).hint("such as http://127.0.0.1:5001"),
             KuboError::OpenToken(_) => Self::usage(text).hint("use https"),
             KuboError::Unreachable { .. } => Self::new(Exit::Network, "kubo", text)
                 .hint("is Kubo running? `ipfs daemon` starts it; nothing was lost"),

@@ -7,13 +7,15 @@ mod kubo;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use kubo::Kubo;
 use vault_core::conformance::{block, conformance};
 use vault_core::{
-    Block, BlockStore, Category, Cid, Clock, Codec, Content, Device, Extent, Following, Home,
-    IndexEntry, NewRecord, NodeAddress, PublicKey, RecordMeta, RecoveryWords, RevokeLevel,
-    RevokeTarget, Scope, ShareRequest, StoreError, Ticket, Vault, VaultError, VaultId,
+    Block, BlockStore, CarReader, CarSection, Category, Cid, Clock, Codec, Content, Device, Extent,
+    Following, Home, IpnsRecord, NewRecord, NodeAddress, PublicKey, RecordMeta, RecoveryWords,
+    RevokeLevel, RevokeTarget, Scope, ShareRequest, StoreError, Ticket, Vault, VaultError, VaultId,
 };
 use vault_http::{KuboNode, KuboStore};
 
@@ -229,7 +231,7 @@ fn the_whole_life_of_a_vault_beside_the_collector() {
     assert_eq!(content(&mut vault, 50), long);
 }
 
-fn vault_records(vault: &mut Vault) -> Vec<IndexEntry> {
+fn vault_records(vault: &mut Vault) -> Vec<vault_core::IndexEntry> {
     vault.records().unwrap()
 }
 
@@ -400,13 +402,82 @@ fn somebody_deletes_a_block_of_ours() {
 
 #[test]
 fn names_are_published_and_found() {
-    let Some(kubo) = Kubo::start() else { return };
+    // two that know each other make a hash table
+    let start = || Kubo::start_with("dhtserver", &[]);
+    let (Some(kubo), Some(other)) = (start(), start()) else {
+        return;
+    };
+    let first = format!("{}/p2p/{}", other.addrs()[0], other.peer_id());
+    kubo.run(&["swarm", "connect", &first]);
     let node = KuboNode::new(&kubo.api(), None).unwrap();
+    let asked = KuboNode::new(&other.api(), None).unwrap();
     let (key, addrs) = node.address().unwrap();
     assert_eq!(addrs, kubo.addrs());
     assert_ne!(key.as_bytes(), &[0; 32]);
-    let refused = node.publish(&key, b"no record");
-    assert!(refused.is_err());
+    let device = Device::for_new_vault(&RecoveryWords::generate(), NOW);
+    let (name, patience) = (device.ipns_name(), Duration::from_secs(5));
+    assert_eq!(node.resolve(&name, NOW, patience).unwrap(), None);
+    let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let heads = [block(1, 9).cid(), block(2, 9).cid()];
+    for (sequence, head) in (1..).zip(heads) {
+        let record = IpnsRecord::sign(&device.ipns_key(), head, sequence, now + 3600);
+        // the two need a moment to find out that each serves the table
+        let begun = Instant::now();
+        while let Err(error) = node.publish(&name, &record) {
+            assert!(begun.elapsed() < Duration::from_secs(30), "{error}");
+            thread::sleep(Duration::from_millis(200));
+        }
+        let found = asked.resolve(&name, now, patience).unwrap();
+        assert_eq!(found.as_ref(), Some(&record));
+        // Kubo's own resolver agrees
+        let path = other.run(&["name", "resolve", "--nocache", &format!("/ipns/{name}")]);
+        assert_eq!(path, format!("/ipfs/{head}"));
+        kubo.run_with(&["block", "put"], b"something to provide");
+    }
+    let provided = Block::new(Codec::Raw, b"something to provide".to_vec()).unwrap();
+    node.provide(&provided.cid()).unwrap();
+    let found = other.run(&["routing", "findprovs", &provided.cid().to_string()]);
+    assert!(found.contains(&kubo.peer_id()), "{found}");
+    let later = now + 7200;
+    assert_eq!(node.resolve(&name, later, patience).unwrap(), None);
+}
+
+#[test]
+fn kubo_takes_our_car_files_and_gives_them_back() {
+    let Some(kubo) = Kubo::start() else { return };
+    let words = RecoveryWords::generate();
+    let device = Arc::new(Device::for_new_vault(&words, NOW));
+    let folder = tempfile::tempdir().unwrap();
+    let made = Home::create(&folder.path().join("home"), |home| {
+        Vault::create(home.storage()?, device.clone(), "Pat", clock()).map(drop)
+    });
+    let home = made.unwrap().0;
+    let mut vault = Vault::open(home.storage().unwrap(), device, clock()).unwrap();
+    vault.add_all([record("a", &[7; 600_000])]).unwrap();
+    vault.add_all([record("b", &[8; 900_000])]).unwrap();
+    for file in std::fs::read_dir(home.root().join("blocks")).unwrap() {
+        let path = file.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "car") {
+            kubo.run(&["dag", "import", "--pin-roots=false", path.to_str().unwrap()]);
+        }
+    }
+    let head = vault.head().block().cid();
+    kubo.run(&["pin", "add", "--timeout=20s", &head.to_string()]);
+    let car = kubo.run_with(&["dag", "export", &head.to_string()], b"");
+    let reader = CarReader::new(&car[..]).unwrap();
+    assert_eq!(reader.roots(), [head]);
+    let blocks = reader.map(|section| match section.unwrap() {
+        CarSection::Block(block) => block.cid(),
+        other => panic!("{other:?}"),
+    });
+    let all: HashSet<Cid> = vault
+        .storage()
+        .blocks()
+        .list()
+        .unwrap()
+        .into_iter()
+        .collect();
+    assert_eq!(blocks.collect::<HashSet<Cid>>(), all);
 }
 
 #[test]

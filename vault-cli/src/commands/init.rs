@@ -17,6 +17,7 @@ use crate::error::{Error, Exit, Result};
 use crate::files;
 use crate::output::{BOLD, paint};
 use crate::passphrase;
+use crate::place;
 use vault_core::Home;
 
 /// Make a new vault, or rebuild one from its recovery words
@@ -34,14 +35,15 @@ pub struct Init {
     words_out: Option<PathBuf>,
 
     /// Rebuild a vault from its recovery words and a copy of its blocks
-    #[arg(long, requires = "blocks")]
+    #[arg(long)]
     recover: bool,
 
     /// Read the recovery words from this file, `-` for standard input
     #[arg(long, value_name = "FILE", requires = "recover")]
     words_file: Option<PathBuf>,
 
-    /// CAR files or folders with them, such as `blocks` of the old home
+    /// CAR files or folders with them, such as `blocks` of the old home; not needed with `--ipfs`
+    /// when Kubo has the blocks
     #[arg(long, value_name = "DIR|CAR", num_args = 1.., requires = "recover")]
     blocks: Vec<PathBuf>,
 
@@ -123,8 +125,9 @@ fn create(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
         let sealed = encrypt_with_passphrase(identity.as_bytes(), &passphrase, args.work_factor)?;
         home.write_identity(&sealed)?;
         home.write_card(&device.card(&name)?.to_text())?;
+        let storage = place::begin(context, home, &device.vault())?;
         Ok(Vault::create(
-            home.storage()?,
+            storage,
             device.clone(),
             &name,
             system_clock(),
@@ -133,7 +136,8 @@ fn create(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     match made {
         Ok((home, vault)) => {
             drop(vault);
-            Ok(Vault::open(home.storage()?, device, system_clock())?)
+            let storage = place::storage(context, &home, &device.vault())?;
+            Ok(Vault::open(storage, device, system_clock())?)
         }
         Err(error) => {
             if let Some(file) = &args.words_out {
@@ -206,6 +210,12 @@ fn show_words(context: &Context, words: &RecoveryWords) -> Result<()> {
 }
 
 fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
+    if args.blocks.is_empty() && context.global.ipfs.is_none() {
+        return Err(
+            Error::usage("a copy of the blocks is needed to rebuild a vault")
+                .hint("name it with --blocks, or the Kubo that has it with --ipfs"),
+        );
+    }
     let text = Zeroizing::new(match &args.words_file {
         Some(file) => files::read_text(file, 4096)?,
         None if context.can_ask() => context.ask("The 24 recovery words: ")?.unwrap_or_default(),
@@ -219,9 +229,11 @@ fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     let words = RecoveryWords::parse(&text)?;
     let passphrase = passphrase::fresh(&context.global)?;
     let (home, identity) = Home::create(path, |home| -> Result<_> {
-        let storage = home.storage()?;
-        let copied = car::copy(&args.blocks, &*storage.blocks())?;
-        context.out.note(format!("{} blocks copied", copied.blocks));
+        let storage = place::begin(context, home, &words.vault())?;
+        if !args.blocks.is_empty() {
+            let copied = car::copy(&args.blocks, &*storage.blocks())?;
+            context.out.note(format!("{} blocks copied", copied.blocks));
+        }
         let vault = Vault::recover(storage, &words, system_clock())?;
         let identity = vault.device().to_identity_text();
         let sealed = encrypt_with_passphrase(identity.as_bytes(), &passphrase, args.work_factor)?;
@@ -230,7 +242,8 @@ fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
         Ok(identity)
     })?;
     let device = Arc::new(Device::from_identity_text(&identity)?);
-    let mut vault = Vault::open(home.storage()?, device, system_clock())?;
+    let storage = place::storage(context, &home, &device.vault())?;
+    let mut vault = Vault::open(storage, device, system_clock())?;
     let report = vault.verify_blocks(false)?;
     if !report.missing.is_empty() {
         context.out.warn(format!(

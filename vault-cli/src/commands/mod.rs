@@ -11,6 +11,7 @@ mod identity;
 mod inbox;
 mod init;
 mod man;
+mod move_blocks;
 mod record;
 mod revoke;
 mod serve;
@@ -40,6 +41,7 @@ pub enum Command {
     Grant(grant::Grant),
     Revoke(revoke::Revoke),
     Serve(serve::Serve),
+    Move(move_blocks::Move),
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
     #[command(subcommand)]
@@ -76,6 +78,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Grant(command) => grant::run(context, command),
         Command::Revoke(args) => revoke::run(context, &args),
         Command::Serve(args) => serve::run(context, &args),
+        Command::Move(args) => move_blocks::run(context, &args),
         Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Config(command) => config::run(context, command),

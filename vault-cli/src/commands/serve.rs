@@ -14,6 +14,7 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::local_socket::{self, StatusSocket};
 use crate::node;
+use crate::place;
 
 /// How often to see whether a grant has ended or the head wants renewing.
 const TEND_EVERY: Duration = Duration::from_secs(60);
@@ -59,10 +60,15 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
         );
     }
     let device = context.unlock(&home)?;
-    let storage: Arc<dyn VaultStorage> = home.storage()?;
+    let storage: Arc<dyn VaultStorage> = place::storage(context, &home, &device.vault())?;
     let mut vault = Vault::open(storage.clone(), device.clone(), system_clock())?;
-    let node = start(&home, &vault, args)?;
-    let address = node.address();
+    let kubo = place::kubo_node(context, &home)?;
+    let node = start(&home, &vault, args, kubo.is_none())?;
+    let mut address = node.address();
+    if let Some(kubo) = kubo {
+        // readers fetch the blocks from where they are
+        (address.peer, address.addrs) = kubo.address()?;
+    }
     node::remember(&home, &address)?;
 
     let (stop, stopped) = channel();
@@ -85,7 +91,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn start(home: &Home, vault: &Vault, args: &Serve) -> Result<Node> {
+fn start(home: &Home, vault: &Vault, args: &Serve, serves_blocks: bool) -> Result<Node> {
     let device = vault.device();
     let last = node::last(home);
     let config = |listen: Vec<String>, heads: SocketAddr| NodeConfig {
@@ -95,7 +101,7 @@ fn start(home: &Home, vault: &Vault, args: &Serve) -> Result<Node> {
         iroh_listen: Some(heads),
         access: Access::Public,
     };
-    let storage = home.storage()?;
+    let storage = vault.storage().clone();
     let heads = || {
         Arc::new(HomeHead {
             storage: storage.clone(),
@@ -110,6 +116,7 @@ fn start(home: &Home, vault: &Vault, args: &Serve) -> Result<Node> {
     };
     let ports = last.as_ref().map_or((0, 0), node::ports);
     let listen = |port: u16| match args.listen.is_empty() {
+        _ if !serves_blocks => Vec::new(),
         true => everywhere(port),
         false => args.listen.clone(),
     };

@@ -149,6 +149,13 @@ fn is_whole(store: &dyn BlockStore, head: &Head) -> bool {
     pins::read(store, &head.pins()).is_ok_and(|pins| pins.live.iter().all(has))
 }
 
+impl RecoveryWords {
+    /// The vault of these words.
+    pub fn vault(&self) -> crate::ids::VaultId {
+        crate::identity::vault_id(&self.owner_secrets().signing.public())
+    }
+}
+
 impl Vault {
     /// Rebuilds a vault from its recovery words and the blocks in `storage`, on a new device. The
     /// devices that signed before no longer do.

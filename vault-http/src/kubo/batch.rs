@@ -1,8 +1,10 @@
 //! Blocks on their way to Kubo: lists that hold them together, and the CAR that carries them.
 
+use std::io;
+
 use ipld_core::cid::Cid as IpldCid;
 use ipld_core::ipld::Ipld;
-use vault_core::{Block, Cid, Codec};
+use vault_core::{Block, CarWriter, Cid, Codec};
 
 /// Links in one list, which stays well under 1 MiB.
 pub(super) const LIST: usize = 6000;
@@ -28,25 +30,13 @@ pub(super) fn links(block: &Block) -> Vec<Cid> {
     found.iter().filter_map(ours).collect()
 }
 
-/// A CARv1 file of these blocks, without roots (IPLD CARv1 specification).
-pub(super) fn car<'a>(blocks: impl Iterator<Item = &'a Block> + Clone) -> Vec<u8> {
-    const HEADER: &[u8] = b"\x11\xa2eroots\x80gversion\x01";
-    let sizes = blocks
-        .clone()
-        .map(|block| block.data().len() + Cid::LEN + 4);
-    let mut bytes = Vec::with_capacity(HEADER.len() + sizes.sum::<usize>());
-    bytes.extend_from_slice(HEADER);
+/// A CARv1 file of these blocks, without roots.
+pub(super) fn car<'a>(blocks: impl Iterator<Item = &'a Block>) -> io::Result<Vec<u8>> {
+    let mut writer = CarWriter::new(Vec::new(), &[])?;
     for block in blocks {
-        let mut len = Cid::LEN + block.data().len();
-        while len >= 0x80 {
-            bytes.push((len & 0x7f) as u8 | 0x80);
-            len >>= 7;
-        }
-        bytes.push(len as u8);
-        bytes.extend_from_slice(&block.cid().to_bytes());
-        bytes.extend_from_slice(block.data());
+        writer.put(block)?;
     }
-    bytes
+    writer.finish()
 }
 
 fn link(cid: &Cid) -> IpldCid {

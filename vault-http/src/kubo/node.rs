@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use data_encoding::{BASE32_NOPAD, BASE64};
+use data_encoding::BASE64;
 use serde::Deserialize;
-use vault_core::{Cid, PublicKey};
+use vault_core::{Cid, IpnsName, IpnsRecord, PublicKey};
 
 use super::KuboError;
 use super::rpc::{Command, Rpc};
@@ -12,10 +12,6 @@ use super::rpc::{Command, Rpc};
 /// What stands before an Ed25519 key in its protobuf form: type 1, 32 bytes of key (libp2p
 /// specification, "Peer IDs").
 const KEY_PREFIX: [u8; 4] = [0x08, 0x01, 0x12, 0x20];
-/// What stands before that in an IPNS name: CIDv1, codec libp2p-key, identity multihash.
-const NAME_PREFIX: [u8; 4] = [0x01, 0x72, 0x00, 0x24];
-/// Longest IPNS record, in bytes (IPNS specification).
-const MAX_RECORD: usize = 10 << 10;
 /// The kind of event that carries a value.
 const VALUE: u8 = 5;
 
@@ -73,41 +69,44 @@ impl KuboNode {
         Ok((PublicKey::from_bytes(key), addrs))
     }
 
-    /// Hands Kubo an IPNS record, signed by the key that `name` is, to publish as its
-    /// configuration says. Kubo never gets the key. A Kubo that takes part in no routing keeps the
-    /// record for those who ask it.
+    /// Hands Kubo an IPNS record to publish as its configuration says. Kubo never gets the key. A
+    /// Kubo that takes part in no routing keeps the record for those who ask it.
     ///
     /// # Errors
-    /// [`KuboError::Refused`] for a record that is not of this name, or is older than one it has.
-    pub fn publish(&self, name: &PublicKey, record: &[u8]) -> Result<(), KuboError> {
+    /// [`KuboError::Refused`] for a record that is older than one it has.
+    pub fn publish(&self, name: &IpnsName, record: &IpnsRecord) -> Result<(), KuboError> {
         let command = Command::new("routing/put")
-            .option("arg", ipns_path(name))
+            .option("arg", format!("/ipns/{name}"))
             .option("allow-offline", "true");
         self.rpc
-            .lines::<serde_json::Value>(&command.long(), Some(record))?;
+            .lines::<serde_json::Value>(&command.long(), Some(record.as_bytes()))?;
         Ok(())
     }
 
-    /// Asks Kubo's routing for the newest record of a name; `None` when there is none. It is as
-    /// untrusted as any.
+    /// Asks Kubo's routing for the newest record of a name; `None` when it finds none that is
+    /// signed by the name's key and has not ended at `now`, in seconds since 1970-01-01 UTC.
     ///
     /// # Errors
     /// [`KuboError`].
     pub fn resolve(
         &self,
-        name: &PublicKey,
+        name: &IpnsName,
+        now: u64,
         timeout: Duration,
-    ) -> Result<Option<Vec<u8>>, KuboError> {
+    ) -> Result<Option<IpnsRecord>, KuboError> {
         let command = Command::new("routing/get")
-            .option("arg", ipns_path(name))
+            .option("arg", format!("/ipns/{name}"))
             .option("timeout", format!("{}ms", timeout.as_millis()));
         let events = match self.rpc.lines::<Event>(&command, None) {
             Err(error) if error.is_missing() => return Ok(None),
             other => other?,
         };
         let values = events.iter().filter(|event| event.kind == VALUE);
-        let records = values.filter_map(|event| BASE64.decode(event.extra.as_bytes()).ok());
-        Ok(records.filter(|record| record.len() <= MAX_RECORD).last())
+        let records = values.filter_map(|event| {
+            let bytes = BASE64.decode(event.extra.as_bytes()).ok()?;
+            IpnsRecord::from_bytes(&bytes, name, now).ok()
+        });
+        Ok(records.reduce(|best, next| if next.supersedes(&best) { next } else { best }))
     }
 
     /// Has Kubo tell its routing that it has this block, which must be in its repository.
@@ -119,13 +118,4 @@ impl KuboNode {
         self.rpc.lines::<serde_json::Value>(&command.long(), None)?;
         Ok(())
     }
-}
-
-/// `/ipns/NAME`, the name as a CID in base32.
-fn ipns_path(name: &PublicKey) -> String {
-    let bytes = [&NAME_PREFIX[..], &KEY_PREFIX, name.as_bytes()].concat();
-    format!(
-        "/ipns/b{}",
-        BASE32_NOPAD.encode(&bytes).to_ascii_lowercase()
-    )
 }

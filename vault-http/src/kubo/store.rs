@@ -245,7 +245,7 @@ fn import(rpc: &Rpc, blocks: &[&Block]) -> Result<(), KuboError> {
     let command = Command::offline("dag/import")
         .option("pin-roots", "false")
         .option("fast-provide-root", "false");
-    let car = car(blocks.iter().copied());
+    let car = car(blocks.iter().copied()).map_err(|error| rpc.refused(error.to_string()))?;
     rpc.lines::<serde_json::Value>(&command.long(), Some(&car))?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::commands::inbox;
 use crate::context::Context;
 use crate::error::Result;
 use crate::network::Network;
+use crate::place;
 use crate::time;
 
 /// The option that chooses whose records.
@@ -163,7 +164,8 @@ impl Owner {
             }
             Self::Anyone => {
                 let (home, device, inbox) = inbox::open(context)?;
-                let own = Vault::open(home.storage()?, device.clone(), system_clock())?;
+                let storage = place::storage(context, &home, &device.vault())?;
+                let own = Vault::open(storage, device.clone(), system_clock())?;
                 let mut all: Vec<Box<dyn Records>> = vec![Box::new(own)];
                 let network = Network::new(device);
                 for following in inbox.list() {
