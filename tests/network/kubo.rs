@@ -66,7 +66,7 @@ fn a_vault_in_kubo_is_shared_read_and_taken_back() {
     assert_eq!(get(&w, "bo", &ids[0]), lab("a").as_bytes());
     assert!(get(&w, "bo", &ids[1]) == large);
 
-    w.ok("ada", &["revoke", &grant, "--rekey", "--yes"]);
+    w.ok("ada", &["revoke", &grant, "--yes"]);
     let refused = w.run("bo", &["inbox", "sync"]);
     assert_ne!(refused.code, 0, "{}", refused.out);
     kubo.run(&["repo", "gc", "--quiet"]);

@@ -119,8 +119,8 @@ fn one_pin_in_kubo_fetches_a_whole_vault() {
 }
 
 #[test]
-fn each_goes_away_and_comes_back_three_times() {
-    let Some(mut kubo) = Kubo::start() else {
+fn we_go_away_and_come_back_to_kubo() {
+    let Some(kubo) = Kubo::start() else {
         return;
     };
     for (listen, seed) in [(TCP, 41), (QUIC, 42)] {
@@ -138,12 +138,6 @@ fn each_goes_away_and_comes_back_three_times() {
             kubo_gets(&kubo, &turn[10..20]);
         }
         node.stop();
-        let client = client();
-        for turn in ours.chunks(50) {
-            assert_eq!(fetch_all(&client, &[address(&kubo)], &turn[..20]), []);
-            kubo.restart();
-            assert_eq!(fetch_all(&client, &[address(&kubo)], &turn[..20]), []);
-        }
     }
 }
 
