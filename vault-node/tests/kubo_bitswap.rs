@@ -142,6 +142,24 @@ fn we_go_away_and_come_back_to_kubo() {
 }
 
 #[test]
+fn kubo_goes_away_and_comes_back_to_us() {
+    let Some(mut kubo) = Kubo::start() else {
+        return;
+    };
+    // so small that each comes on a stream of its own, all at once
+    let theirs = blocks(90, 20_000);
+    for block in &theirs {
+        kubo.run_with(&["block", "put"], block.data());
+    }
+    let client = client();
+    for turn in theirs.chunks(30) {
+        assert_eq!(fetch_all(&client, &[address(&kubo)], turn), []);
+        kubo.restart();
+        assert_eq!(fetch_all(&client, &[address(&kubo)], turn), []);
+    }
+}
+
+#[test]
 fn after_more_than_a_minute_idle() {
     let Some(kubo) = Kubo::start() else { return };
     let party = Party::new(43, &[TCP]);
