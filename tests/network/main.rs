@@ -5,6 +5,7 @@ mod demo;
 mod dht;
 mod finding;
 mod idle;
+mod in_kubo;
 mod kills;
 #[path = "../peers/kubo.rs"]
 mod kubo;
@@ -25,7 +26,7 @@ mod refusals;
 mod rollback;
 mod serving;
 mod together;
-#[path = "../support/web.rs"]
+#[path = "../peers/web.rs"]
 mod web;
 // a part of it is for the other tests
 #[allow(dead_code)]

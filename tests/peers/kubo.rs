@@ -48,9 +48,11 @@ impl Kubo {
             daemon: None,
         };
         this.run(&["init", "--profile=test,autoconf-off"]);
+        // no QUIC listener: that of quic-go 0.55, which this Kubo needs, panics under Go 1.26 at
+        // every inbound connection ("where's my session ticket?"). Kubo still dials QUIC.
         let addresses = format!(
             r#"{{"API": "/ip4/127.0.0.1/tcp/{api}", "Gateway": "/ip4/127.0.0.1/tcp/{gateway}",
-            "Swarm": ["/ip4/127.0.0.1/tcp/{swarm}", "/ip4/127.0.0.1/udp/{swarm}/quic-v1"],
+            "Swarm": ["/ip4/127.0.0.1/tcp/{swarm}"],
             "Announce": [], "AppendAnnounce": [], "NoAnnounce": []}}"#
         );
         let routing = format!(

@@ -45,6 +45,22 @@ pub struct Global {
     #[arg(hide_env_values = true)]
     pub home: Option<PathBuf>,
 
+    /// Keep the vault's blocks in the Kubo whose RPC is here, such as http://127.0.0.1:5001
+    /// [default: the setting ipfs.api, else the home]
+    #[arg(long, global = true, value_name = "URL", env = "MEDVAULT_IPFS")]
+    #[arg(hide_env_values = true)]
+    pub ipfs: Option<String>,
+
+    /// Read Kubo's token from the first line of this file
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MEDVAULT_IPFS_TOKEN_FILE"
+    )]
+    #[arg(hide_env_values = true)]
+    pub ipfs_token_file: Option<PathBuf>,
+
     /// Print JSON on standard output: one object, or one a line for lists
     #[arg(long, global = true)]
     pub json: bool,

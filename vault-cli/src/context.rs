@@ -11,6 +11,7 @@ use crate::config::{Config, File};
 use crate::error::{Error, Exit, Result};
 use crate::output::Output;
 use crate::passphrase;
+use crate::place;
 use vault_core::Home;
 
 /// What a command works with.
@@ -84,7 +85,8 @@ impl Context {
     pub fn home_and_vault(&self) -> Result<(Home, Vault)> {
         let home = self.home()?;
         let device = self.unlock(&home)?;
-        let vault = Vault::open(home.storage()?, device, system_clock())?;
+        let storage = place::storage(self, &home, &device.vault())?;
+        let vault = Vault::open(storage, device, system_clock())?;
         Ok((home, vault))
     }
 

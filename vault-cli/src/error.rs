@@ -137,6 +137,8 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Io(error) => home_io("block store", &error),
+            StoreError::Remote(text) => Self::new(Exit::Network, "kubo", text)
+                .hint("is Kubo running? `ipfs daemon` starts it; nothing was lost"),
             other => Self::new(Exit::Integrity, "damaged", other)
                 .hint("run `medvault doctor --deep` to see what is left"),
         }

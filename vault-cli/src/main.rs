@@ -16,6 +16,7 @@ mod network;
 mod node;
 mod output;
 mod passphrase;
+mod place;
 mod progress;
 mod publish;
 mod services;

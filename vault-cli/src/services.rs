@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::place::Place;
 use crate::{local_socket, node};
 
 /// How long to wait before a service is asked again how far it is, at first and at most.
@@ -42,6 +43,18 @@ impl Pinning {
             origins: origins(&home, vault)?,
             services: Services::open(home, vault.device())?,
         })
+    }
+
+    /// Fails when the blocks are in a Kubo: what only one service is to have could not be fetched
+    /// from there.
+    pub fn need_home(context: &Context, home: &Home) -> Result<()> {
+        if Place::of(context, home)? != Place::Home {
+            let what = "the blocks of this vault are in a Kubo";
+            return Err(Error::new(Exit::Home, "blocks-elsewhere", what).hint(
+                "let Kubo or IPFS Cluster copy them (`ipfs pin remote`), or `medvault move home`",
+            ));
+        }
+        Ok(())
     }
 
     /// Where the services can fetch the blocks; empty when nothing is served.

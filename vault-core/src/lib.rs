@@ -111,9 +111,12 @@ pub use reader::{
 pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
 pub use restore::{RestoreError, Restored};
 pub use seal::OpenError;
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+pub use store::conformance;
 pub use store::{
     BlockSource, BlockStore, CachedSource, CarStore, ChainedStore, Fetcher, MemoryStore,
-    SourceError, StoreError,
+    SourceError, StoreError, refuse_zeros,
 };
 pub use vault::{
     AddReport, Added, Adder, Archive, ArchiveError, Archived, AuditReport, BadEntry, BlockReport,

@@ -7,5 +7,8 @@
 
 pub mod client;
 pub mod gateway;
+mod kubo;
 pub mod pinning;
 pub mod routing;
+
+pub use kubo::{KuboError, KuboNode, KuboStore};

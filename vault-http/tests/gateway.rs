@@ -1,7 +1,7 @@
 //! Gateways and routing servers that behave badly, and good ones behind them.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests
 
-#[path = "../../tests/support/web.rs"]
+#[path = "../../tests/peers/web.rs"]
 mod web;
 
 use std::collections::HashSet;

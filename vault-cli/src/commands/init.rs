@@ -19,6 +19,7 @@ use crate::files;
 use crate::network::{Places, copy_vault};
 use crate::output::{BOLD, paint};
 use crate::passphrase;
+use crate::place;
 use vault_core::Home;
 
 /// Make a new vault, or rebuild one from its recovery words
@@ -44,7 +45,7 @@ pub struct Init {
     words_file: Option<PathBuf>,
 
     /// A backup or other CAR files, or folders with them, such as `blocks` of the old home; `-` for
-    /// standard input
+    /// standard input. Not needed with `--ipfs` when Kubo has the blocks
     #[arg(long, value_name = "DIR|CAR|-", num_args = 1.., requires = "recover")]
     blocks: Vec<PathBuf>,
 
@@ -134,8 +135,9 @@ fn create(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
         let sealed = encrypt_with_passphrase(identity.as_bytes(), &passphrase, args.work_factor)?;
         home.write_identity(&sealed)?;
         home.write_card(&device.card(&name)?.to_text())?;
+        let storage = place::begin(context, home, &device.vault())?;
         Ok(Vault::create(
-            home.storage()?,
+            storage,
             device.clone(),
             &name,
             system_clock(),
@@ -144,7 +146,8 @@ fn create(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     match made {
         Ok((home, vault)) => {
             drop(vault);
-            Ok(Vault::open(home.storage()?, device, system_clock())?)
+            let storage = place::storage(context, &home, &device.vault())?;
+            Ok(Vault::open(storage, device, system_clock())?)
         }
         Err(error) => {
             if let Some(file) = &args.words_out {
@@ -242,10 +245,13 @@ fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
             "words and blocks cannot both come from standard input",
         ));
     }
-    if args.blocks.is_empty() && args.gateway.is_empty() {
+    let elsewhere = !args.gateway.is_empty() || context.global.ipfs.is_some();
+    if args.blocks.is_empty() && !elsewhere {
         return Err(
-            Error::usage("a copy of the blocks is needed beside the words")
-                .hint("give it with `--blocks DIR|CAR`, or name a gateway with `--gateway URL`"),
+            Error::usage("a copy of the blocks is needed beside the words").hint(
+                "give it with `--blocks DIR|CAR`, or name a gateway with `--gateway URL`, or \
+                       the Kubo that has it with `--ipfs URL`",
+            ),
         );
     }
     let text = Zeroizing::new(match &args.words_file {
@@ -261,7 +267,7 @@ fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     let words = RecoveryWords::parse(&text)?;
     let passphrase = passphrase::fresh(&context.global)?;
     let (home, identity) = Home::create(path, |home| -> Result<_> {
-        let storage = home.storage()?;
+        let storage = place::begin(context, home, &words.vault())?;
         copy_blocks(context, args, &words, &storage.blocks())?;
         let vault = Vault::recover(storage, &words, system_clock())?;
         let identity = vault.device().to_identity_text();
@@ -271,7 +277,8 @@ fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
         Ok(identity)
     })?;
     let device = Arc::new(Device::from_identity_text(&identity)?);
-    let mut vault = Vault::open(home.storage()?, device, system_clock())?;
+    let storage = place::storage(context, &home, &device.vault())?;
+    let mut vault = Vault::open(storage, device, system_clock())?;
     let report = vault.verify_blocks(false)?;
     if !report.missing.is_empty() {
         context.out.warn(format!(

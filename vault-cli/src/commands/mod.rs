@@ -13,6 +13,7 @@ mod identity;
 mod inbox;
 mod init;
 mod man;
+mod move_blocks;
 mod pin;
 mod record;
 mod restore;
@@ -44,6 +45,7 @@ pub enum Command {
     Grant(grant::Grant),
     Revoke(revoke::Revoke),
     Serve(serve::Serve),
+    Move(move_blocks::Move),
     #[command(subcommand)]
     Head(head::HeadCommand),
     #[command(subcommand)]
@@ -88,6 +90,7 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Serve(args) => serve::run(context, &args),
         Command::Head(command) => head::run(context, command),
         Command::Pin(command) => pin::run(context, command),
+        Command::Move(args) => move_blocks::run(context, &args),
         Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Config(command) => config::run(context, command),

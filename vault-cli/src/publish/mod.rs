@@ -5,6 +5,7 @@
 //! pause when it failed. Publishing is a courtesy; readers believe the signature and their memory.
 
 mod dht;
+mod kubo;
 mod routing;
 mod schedule;
 
@@ -16,6 +17,7 @@ use vault_core::{Clock, Head, SigningKey};
 
 use crate::error::Result;
 pub use dht::Dht;
+pub use kubo::Kubo;
 pub use routing::Routing;
 use schedule::Schedule;
 

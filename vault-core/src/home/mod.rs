@@ -21,7 +21,7 @@ mod storage;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::store::CarStore;
+use crate::store::{BlockStore, CarStore};
 use crate::vault::{StorageError, WriteGuard};
 
 pub use cache::CacheStore;
@@ -103,6 +103,11 @@ impl Home {
     /// [`StorageError`].
     pub fn storage(&self) -> Result<Arc<HomeStorage>, StorageError> {
         Ok(Arc::new(HomeStorage::open(self.clone())?))
+    }
+
+    /// The vault's own storage, with its blocks in `blocks` instead of the home.
+    pub fn storage_with(&self, blocks: Arc<dyn BlockStore>) -> Arc<HomeStorage> {
+        Arc::new(HomeStorage::with_blocks(self.clone(), blocks))
     }
 
     /// Where other people's blocks are kept.

@@ -12,8 +12,8 @@ mod segment;
 
 #[cfg(test)]
 mod car_tests;
-#[cfg(test)]
-pub(crate) mod conformance;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
@@ -39,10 +39,16 @@ pub enum StoreError {
     /// the place of deleted ones. Nothing sealed ever looks like that.
     #[error("a block of nothing but zero bytes cannot be stored")]
     ZeroBlock,
+    /// The program that keeps the blocks could not be asked, or refused.
+    #[error("{0}")]
+    Remote(String),
 }
 
 /// Fails when one of `blocks` is what [`StoreError::ZeroBlock`] describes.
-fn refuse_zeros(blocks: &[Block]) -> Result<(), StoreError> {
+///
+/// # Errors
+/// [`StoreError::ZeroBlock`].
+pub fn refuse_zeros(blocks: &[Block]) -> Result<(), StoreError> {
     let zeros =
         |block: &Block| block.cid().codec() == Codec::Raw && block.data().iter().all(|b| *b == 0);
     if blocks.iter().any(zeros) {
@@ -79,6 +85,17 @@ pub trait BlockStore: BlockSource {
 
     /// Every block's CID, in no particular order.
     fn list(&self) -> Result<Vec<Cid>, StoreError>;
+
+    /// Told before a head takes the place of the one before, all of whose blocks are durable by
+    /// then. Where blocks stay only while something holds them, this takes hold of everything
+    /// below `head`; elsewhere it does nothing.
+    ///
+    /// # Errors
+    /// As the store's; then the head is not replaced.
+    fn hold(&self, head: &Cid) -> Result<(), StoreError> {
+        let _ = head;
+        Ok(())
+    }
 }
 
 /// Why blocks could not be had.

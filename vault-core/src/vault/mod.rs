@@ -82,6 +82,8 @@ pub struct Vault {
     head: Head,
     zero_key: SecretKey,
     state: State,
+    /// A change failed, and the state could not be read again: it holds half of the change.
+    half_changed: bool,
 }
 
 /// Counts for people, from what is loaded anyway.
@@ -157,6 +159,7 @@ impl Vault {
             head,
             zero_key,
             state,
+            half_changed: false,
         })
     }
 
@@ -166,7 +169,7 @@ impl Vault {
     /// [`VaultError`].
     pub fn refresh(&mut self) -> Result<(), VaultError> {
         let bytes = self.storage.head()?.ok_or(StorageError::NoVault)?;
-        if bytes != self.head.block().data() {
+        if self.half_changed || bytes != self.head.block().data() {
             self.reload()?;
         }
         Ok(())
@@ -193,6 +196,7 @@ impl Vault {
         let result =
             change(&mut transaction).and_then(|value| transaction.commit().map(|()| value));
         if result.is_err() {
+            self.half_changed = true;
             self.reload()?;
         }
         result

@@ -73,6 +73,7 @@ pub(super) fn first_head(
         head,
         zero_key: SecretKey::random(),
         state,
+        half_changed: false,
     };
     let mut tx = Transaction::begin(&mut vault)?;
     write_envelopes(&mut tx)?;
@@ -162,6 +163,13 @@ impl Head {
     }
 }
 
+impl RecoveryWords {
+    /// The vault of these words.
+    pub fn vault(&self) -> crate::ids::VaultId {
+        crate::identity::vault_id(&self.owner_secrets().signing.public())
+    }
+}
+
 impl Vault {
     /// Rebuilds a vault from its recovery words and the blocks in `storage`, on a new device. The
     /// devices that signed before no longer do.
@@ -208,6 +216,7 @@ impl Vault {
             head,
             zero_key: SecretKey::random(),
             state,
+            half_changed: false,
         };
         let mut tx = Transaction::begin_keeping(&mut vault)?;
         write_envelopes(&mut tx)?;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use futures::{AsyncRead, AsyncReadExt};
 use rust_ipfs::{PeerId, Stream};
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::UnboundedReceiver;
 use vault_core::{Block, BlockStore, Cid};
 use vault_host::Streams;
@@ -17,6 +18,9 @@ use super::responder::Serving;
 
 /// Most bitswap streams of one peer that are read at a time.
 const MAX_STREAMS: usize = 16;
+/// Most that are open at a time: Kubo sends every message on a stream of its own, and does not
+/// send again what was on one that is reset. More than a want window, with room for two.
+const MAX_OPEN: usize = 128;
 /// Time for the rest of a message once it has begun.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -151,7 +155,13 @@ pub(crate) struct Engine {
     pub(crate) router: Router,
     pub(crate) serving: Mutex<HashMap<PeerId, Arc<Serving>>>,
     pub(crate) counters: Counters,
-    open: Mutex<HashMap<PeerId, usize>>,
+    open: Mutex<HashMap<PeerId, Gate>>,
+}
+
+/// The streams of one peer.
+struct Gate {
+    open: usize,
+    turns: Arc<Semaphore>,
 }
 
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -195,23 +205,29 @@ impl Engine {
     /// Picks up every inbound stream until the node stops.
     pub(crate) async fn accept(self: Arc<Self>, mut inbound: UnboundedReceiver<(PeerId, Stream)>) {
         while let Some((peer, stream)) = inbound.recv().await {
-            {
+            let turns = {
                 let mut open = lock(&self.open);
-                let count = open.entry(peer).or_default();
-                if *count == MAX_STREAMS {
+                let gate = open.entry(peer).or_insert_with(|| Gate {
+                    open: 0,
+                    turns: Arc::new(Semaphore::new(MAX_STREAMS)),
+                });
+                if gate.open == MAX_OPEN {
                     continue; // dropping the stream resets it
                 }
-                *count += 1;
-            }
+                gate.open += 1;
+                Arc::clone(&gate.turns)
+            };
             let engine = Arc::clone(&self);
             tokio::spawn(async move {
+                // never closed, so it is given in the end
+                let _turn = turns.acquire().await;
                 if engine.read(peer, stream).await.is_err() {
                     engine.streams.close(peer);
                 }
                 let mut open = lock(&engine.open);
-                if let Some(count) = open.get_mut(&peer) {
-                    *count -= 1;
-                    if *count == 0 {
+                if let Some(gate) = open.get_mut(&peer) {
+                    gate.open -= 1;
+                    if gate.open == 0 {
                         open.remove(&peer);
                     }
                 }

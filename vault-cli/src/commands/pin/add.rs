@@ -51,6 +51,7 @@ pub fn run(context: &Context, args: &Add) -> Result<Exit> {
     };
     let service = PinService::new(name, endpoint.to_string(), source);
     let (home, mut vault) = context.home_and_vault()?;
+    Pinning::need_home(context, &home)?;
     let mut pinning = Pinning::open(&home, &vault)?;
     // what would fail later fails now: the token, and an address that it must not be sent to
     token(&service.token)?;

@@ -33,6 +33,7 @@ pub struct Sync {
 /// Runs the command.
 pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
     let (home, mut vault) = context.home_and_vault()?;
+    Pinning::need_home(context, &home)?;
     let mut pinning = Pinning::open(&home, &vault)?;
     let chosen = pinning.chosen(&args.names)?;
     if chosen.is_empty() {

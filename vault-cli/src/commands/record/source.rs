@@ -12,6 +12,7 @@ use crate::commands::inbox;
 use crate::context::Context;
 use crate::error::Result;
 use crate::network::{HeadArgs, Network, PlaceArgs, Places};
+use crate::place;
 use crate::time;
 
 /// The option that chooses whose records.
@@ -183,7 +184,8 @@ impl Owner {
             }
             Whose::Anyone => {
                 let (home, device, inbox) = inbox::open(context)?;
-                let own = Vault::open(home.storage()?, device.clone(), system_clock())?;
+                let storage = place::storage(context, &home, &device.vault())?;
+                let own = Vault::open(storage, device.clone(), system_clock())?;
                 let mut all: Vec<Box<dyn Records>> = vec![Box::new(own)];
                 let network = network(&home, device)?;
                 for following in inbox.list() {

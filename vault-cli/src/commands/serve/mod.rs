@@ -11,7 +11,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use vault_core::{Home, NodeAddress, Vault, VaultStorage, system_clock};
+use vault_core::{Home, NodeAddress, PublicKey, Vault, VaultStorage, system_clock};
+use vault_http::KuboNode;
 use vault_node::Node;
 
 use crate::context::Context;
@@ -20,6 +21,7 @@ use crate::local_socket;
 use crate::log::{Event, Format, Level, Log};
 use crate::network::{HeadArgs, PlaceArgs, Places};
 use crate::node;
+use crate::place;
 use crate::publish::{Attempt, Publishing};
 use readers::HomeReaders;
 use start::Plan;
@@ -81,17 +83,26 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
         );
     }
     let device = context.unlock(&home)?;
-    let storage: Arc<dyn VaultStorage> = home.storage()?;
+    let storage: Arc<dyn VaultStorage> = place::storage(context, &home, &device.vault())?;
     let clock = system_clock();
     let vault = Vault::open(storage.clone(), device.clone(), clock.clone())?;
     let plan = Plan::new(args, &context.config(&home)?)?;
-    let node = start::start(&home, &vault, &plan)?;
+    let kubo = place::kubo_node(context, &home)?;
+    if kubo.is_some() && plan.is_private() {
+        return Err(
+            Error::usage("the blocks are in a Kubo, which gives them to whoever asks")
+                .hint("leave --private away, or `medvault move home`"),
+        );
+    }
+    let node = start::start(&home, &vault, &plan, kubo.is_none())?;
     node.set_readers(HomeReaders::new(Vault::open(
         storage,
         device.clone(),
         clock.clone(),
     )?));
-    let address = node.address();
+    // readers fetch the blocks from where they are
+    let blocks_at = kubo.as_ref().map(KuboNode::address).transpose()?;
+    let address = seen_from_outside(node.address(), blocks_at.as_ref());
     node::remember(&home, &address)?;
 
     let (stop, stopped) = channel();
@@ -112,7 +123,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
         },
     };
     let publishing = Publishing::start(
-        publishers::configured(&node, &device, &places, plan.is_private()),
+        publishers::configured(&node, &device, &places, kubo, plan.is_private()),
         &device.ipns_key(),
         &clock,
         &(Arc::new(move |attempt| log.write(attempt_event(attempt))) as Arc<_>),
@@ -131,6 +142,7 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
         home: &home,
         node: node.clone(),
         address,
+        blocks_at,
         state,
         vault,
         publishing,
@@ -153,12 +165,26 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
+/// The node's address for tickets, with another node's for the blocks if they are there.
+fn seen_from_outside(
+    mut address: NodeAddress,
+    blocks_at: Option<&(PublicKey, Vec<String>)>,
+) -> NodeAddress {
+    if let Some((peer, addrs)) = blocks_at {
+        address.peer = *peer;
+        address.addrs.clone_from(addrs);
+    }
+    address
+}
+
 /// What is looked after while the node serves.
 struct Keeper<'a> {
     log: Log,
     home: &'a Home,
     node: Arc<Node>,
     address: NodeAddress,
+    /// Peer and addresses of the Kubo that has the blocks.
+    blocks_at: Option<(PublicKey, Vec<String>)>,
     state: Arc<State>,
     vault: Vault,
     publishing: Publishing,
@@ -207,6 +233,7 @@ impl Keeper<'_> {
         let Ok(address) = self.node.look_around() else {
             return; // only while the node stops
         };
+        let address = seen_from_outside(address, self.blocks_at.as_ref());
         if address == self.address {
             return;
         }

@@ -119,13 +119,18 @@ fn not_an_address(what: &str, text: &str) -> Error {
 }
 
 /// Starts the node: on the ports of last time unless others are asked for.
-pub fn start(home: &Home, vault: &Vault, plan: &Plan) -> Result<Node> {
+///
+/// Without `serves_blocks` it gives out heads, and blocks to readers over iroh, and no more.
+pub fn start(home: &Home, vault: &Vault, plan: &Plan, serves_blocks: bool) -> Result<Node> {
     let device = vault.device();
-    let storage = home.storage()?;
+    let storage = vault.storage().clone();
     let blocks = services::served(home, &*storage)?;
     let start = |ports: (u16, u16)| {
         let mut config = NodeConfig::new(*device.libp2p_seed(), *device.iroh_seed());
-        config.listen = plan.listen(ports.0);
+        config.listen = match serves_blocks {
+            true => plan.listen(ports.0),
+            false => Vec::new(),
+        };
         config.iroh_listen = Some(plan.listen_heads(ports.1));
         config.relays = plan.relays.clone();
         config.announced = plan.announced.clone();

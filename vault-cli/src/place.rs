@@ -1,0 +1,171 @@
+//! Where a vault's blocks live: in the home, or in a Kubo.
+//!
+//! A vault lives in one place at a time, and `medvault move` takes it from one to the other. The
+//! head, the identity and what was received from others stay in the home.
+
+use std::sync::Arc;
+
+use vault_core::{Block, BlockStore, Codec, Home, HomeStorage, VaultId, VaultStorage};
+use vault_http::{KuboError, KuboNode, KuboStore};
+
+use crate::config::{self, File};
+use crate::context::Context;
+use crate::error::{Error, Exit, Result};
+use crate::files;
+
+/// Longest token, in bytes.
+const MAX_TOKEN: u64 = 4096;
+
+/// A place for blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The folder `blocks` of the home.
+    Home,
+    /// The Kubo whose RPC is at this address.
+    Kubo(String),
+}
+
+impl Place {
+    /// Where this home's blocks are said to be: `--ipfs`, else the setting `ipfs.api`, else the
+    /// home.
+    pub fn of(context: &Context, home: &Home) -> Result<Self> {
+        if let Some(url) = &context.global.ipfs {
+            return Ok(Self::Kubo(url.clone()));
+        }
+        let set = context.config(home)?.ipfs.api;
+        Ok(set.map_or(Self::Home, |url| Self::Kubo(url.as_str().to_owned())))
+    }
+
+    /// The storage of a vault with its blocks here, looked into by nobody yet.
+    pub fn storage(
+        &self,
+        context: &Context,
+        home: &Home,
+        vault: &VaultId,
+    ) -> Result<Arc<HomeStorage>> {
+        match self {
+            Self::Home => Ok(home.storage()?),
+            Self::Kubo(url) => {
+                let token = token(context)?;
+                let store = KuboStore::new(url, token.as_deref().map(String::as_str), vault)?;
+                Ok(home.storage_with(Arc::new(store)))
+            }
+        }
+    }
+
+    /// Has later commands look here.
+    pub fn remember(&self, home: &Home) -> Result<()> {
+        let key = config::find("ipfs.api")?;
+        let mut file = File::read(home)?;
+        match self {
+            Self::Home if !file.unset(key) => return Ok(()),
+            Self::Home => {}
+            Self::Kubo(url) => file.set(key, std::slice::from_ref(url))?,
+        }
+        file.write(home)
+    }
+
+    /// This place, in words.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Home => "the home".to_owned(),
+            Self::Kubo(url) => format!("the Kubo at {url}"),
+        }
+    }
+}
+
+/// The storage of the vault in this home, at the place that was chosen. Fails when the vault's
+/// blocks are not there.
+pub fn storage(context: &Context, home: &Home, vault: &VaultId) -> Result<Arc<HomeStorage>> {
+    let place = Place::of(context, home)?;
+    let storage = place.storage(context, home, vault)?;
+    let blocks = storage.blocks();
+    loop {
+        let Some(head) = storage.head()? else {
+            return Ok(storage);
+        };
+        let there = match &place {
+            // a block that is lost is for those to say who need it
+            Place::Home => !blocks.list()?.is_empty(),
+            Place::Kubo(_) => is_held(&*blocks, &head)?,
+        };
+        if there {
+            return Ok(storage);
+        }
+        // another command may have replaced the head meanwhile
+        if storage.head()?.as_ref() == Some(&head) {
+            let what = format!("{} does not have the blocks of this vault", place.words());
+            return Err(Error::new(Exit::Home, "blocks-elsewhere", what).hint(elsewhere(&place)));
+        }
+    }
+}
+
+/// The storage of a vault that begins here. A place named by `--ipfs` is kept in the settings.
+pub fn begin(context: &Context, home: &Home, vault: &VaultId) -> Result<Arc<HomeStorage>> {
+    let place = Place::of(context, home)?;
+    place.remember(home)?;
+    place.storage(context, home, vault)
+}
+
+/// Whether a Kubo holds everything below the head; one that has it all without our pin is given
+/// one.
+fn is_held(blocks: &dyn BlockStore, head: &[u8]) -> Result<bool> {
+    let Ok(head) = Block::new(Codec::DagCbor, head.to_vec()) else {
+        return Ok(false);
+    };
+    Ok(blocks.has(&head.cid())? || (blocks.list()?.is_empty() && blocks.hold(&head.cid()).is_ok()))
+}
+
+fn elsewhere(place: &Place) -> &'static str {
+    match place {
+        Place::Home => {
+            "are they in a Kubo? name it with `--ipfs URL`, or for good with \
+             `medvault config set ipfs.api URL`"
+        }
+        Place::Kubo(_) => {
+            "`medvault move URL` takes them there from the home; \
+             `medvault config unset ipfs.api` goes back to the home"
+        }
+    }
+}
+
+/// The Kubo's side that faces the network, when the blocks are in one.
+pub fn kubo_node(context: &Context, home: &Home) -> Result<Option<KuboNode>> {
+    match Place::of(context, home)? {
+        Place::Home => Ok(None),
+        Place::Kubo(url) => {
+            let token = token(context)?;
+            Ok(Some(KuboNode::new(
+                &url,
+                token.as_deref().map(String::as_str),
+            )?))
+        }
+    }
+}
+
+fn token(context: &Context) -> Result<Option<zeroize::Zeroizing<String>>> {
+    let Some(file) = &context.global.ipfs_token_file else {
+        return Ok(None);
+    };
+    let text = zeroize::Zeroizing::new(files::read_text(file, MAX_TOKEN)?);
+    let line = text.lines().next().unwrap_or_default().trim().to_owned();
+    Ok(Some(zeroize::Zeroizing::new(line)))
+}
+
+impl From<KuboError> for Error {
+    fn from(error: KuboError) -> Self {
+        let text = error.to_string();
+        match error {
+            KuboError::Url(_) => Self::usage(text).hint("such as http://127.0.0.1:5001"),
+            KuboError::OpenToken(_) => Self::usage(text).hint("use https"),
+            KuboError::Unreachable { .. } => Self::new(Exit::Network, "kubo", text)
+                .hint("is Kubo running? `ipfs daemon` starts it; nothing was lost"),
+            KuboError::Unauthorized(_) => {
+                Self::new(Exit::Network, "kubo-token", text).hint("`--ipfs-token-file FILE`")
+            }
+            KuboError::PeerKey(_) => Self::new(Exit::Failure, "kubo-key", text)
+                .hint("`ipfs key rotate --type ed25519`, while Kubo is stopped, makes one"),
+            KuboError::Refused { .. } => Self::new(Exit::Network, "kubo", text),
+        }
+    }
+}
