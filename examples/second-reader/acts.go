@@ -66,6 +66,21 @@ type (
 		Grant   id16 `cbor:"grant" json:"grant"`
 		Receipt id32 `cbor:"receipt" json:"receipt"`
 	}
+	actPinned struct {
+		Service  string `cbor:"service" json:"service"`
+		Endpoint string `cbor:"endpoint" json:"endpoint"`
+	}
+	actUnpinned struct {
+		Service   string `cbor:"service" json:"service"`
+		Confirmed bool   `cbor:"confirmed" json:"confirmed"`
+	}
+	actPinVerified struct {
+		Service    string `cbor:"service" json:"service"`
+		Sampled    uint64 `cbor:"sampled" json:"sampled"`
+		Missing    uint64 `cbor:"missing" json:"missing"`
+		Canaries   uint64 `cbor:"canaries" json:"canaries"`
+		Confidence uint64 `cbor:"confidence" json:"confidence"`
+	}
 )
 
 var acts = map[string]func() any{
@@ -81,6 +96,9 @@ var acts = map[string]func() any{
 	"expired":          func() any { return &actExpired{} },
 	"rekeyed":          func() any { return &actRekeyed{} },
 	"receipt":          func() any { return &actReceipt{} },
+	"pinned":           func() any { return &actPinned{} },
+	"unpinned":         func() any { return &actUnpinned{} },
+	"pin-verified":     func() any { return &actPinVerified{} },
 }
 
 // parseEntries decodes the entries of the log and checks their order.

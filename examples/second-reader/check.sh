@@ -104,6 +104,21 @@ for record in $(field record < granted.json); do
 done
 ok "the doctor reads the same bytes"
 
+# A backup is the whole vault in one file, and a grant file all that the doctor needs.
+quiet patient -q backup whole.car > act.out
+quiet ./reader verify -words patient.words whole.car > verify.out
+ok "the backup: $(cat verify.out)"
+rm -rf out.backup
+quiet ./reader extract -words patient.words -out out.backup whole.car > extract.out
+diff -r out.backup out.words || fail "the backup and the blocks give different files"
+ok "the backup gives the same files"
+grant=$(grep '"extent":"standing"' grants.json | head -n 1 | field grant)
+quiet patient -q grant export "$grant" --to doctor -o stick.car > act.out
+if ./reader grant -ticket standing.ticket -identity doctor/identity.age -passphrase-file doctor.pass -json stick.car > stick.json 2> stick.err; then fail "the other grant is in the file too"; fi
+same "problems in the grant file" "$(grep -c 'problem: ' stick.err)" 1
+grep -q "problem: grant .* is missing" stick.err || fail "the grant file: $(cat stick.err)"
+same "from the grant file the doctor reads" "$(count stick.json)" "$(grep "$grant" grants.json | sed -n 's/.*"versions":\([0-9]*\).*/\1/p')"
+
 # The words and a copy of the blocks bring the vault back, with the grants of before.
 quiet "$medvault" --home "$work/again" --passphrase-file "$work/patient.pass" --no-input -q init --recover \
     --work-factor 10 --words-file patient.words --blocks patient/blocks > act.out

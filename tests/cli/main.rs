@@ -4,6 +4,7 @@
 mod backup;
 mod bad_input;
 mod records;
+mod second_reader;
 mod sharing;
 mod texts;
 mod vaults;
