@@ -29,5 +29,8 @@ fn the_second_reader_reads_everything() {
         "{said}{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    assert!(said.lines().filter(|line| line.starts_with("ok: ")).count() > 30, "{said}");
+    assert!(
+        said.lines().filter(|line| line.starts_with("ok: ")).count() > 30,
+        "{said}"
+    );
 }

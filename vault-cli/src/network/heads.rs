@@ -98,7 +98,8 @@ impl Network {
             }
         }
         for place in waiting {
-            let error = Error::new(Exit::Network, "offline", "no answer in time");
+            let error = Error::new(Exit::Network, "offline", "no answer in time")
+                .hint("the patient must be running `medvault serve`; try again later");
             asked.failures.push((place, error));
         }
         let node_failed = asked

@@ -67,8 +67,8 @@ impl PatientNode {
             let from = std::slice::from_ref(&self.address);
             let node = self.network.node()?;
             match (node.fetch(from, &rest, PATIENCE, take), &hindered) {
+                (_, Some(NodeError::Refused { .. })) => {}
                 (Ok(_), _) => return Ok(()),
-                (Err(_), Some(NodeError::Refused { .. })) => {}
                 (Err(error), _) => hindered = Some(error),
             }
         }
