@@ -157,7 +157,7 @@ fn a_bad_backup_changes_nothing() {
     refused(&w, "ada", &["restore", &path], 5);
     let path = w.file("bad.car", b"hello");
     refused(&w, "ada", &["restore", &path], 9);
-    let path = w.file("bad.car", &std::fs::read(w.path("pass")).unwrap());
+    let path = w.file("bad.car", std::fs::read(w.path("pass")).unwrap());
     assert_ne!(w.run("ada", &["restore", &path]).code, 0);
     assert!(snapshot(&w.path("ada")) == before);
 

@@ -65,8 +65,10 @@ impl Liar {
                     while let Ok((mut send, mut recv)) = connection.accept_bi().await {
                         recv.read_to_end(1 << 20).await.ok()?;
                         send.write_all(&answer).await.ok()?;
-                        while endless {
-                            send.write_all(&answer).await.ok()?;
+                        if endless {
+                            loop {
+                                send.write_all(&answer).await.ok()?;
+                            }
                         }
                         send.finish().ok()?;
                     }

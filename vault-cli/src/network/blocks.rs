@@ -40,13 +40,13 @@ impl Everywhere {
     }
 
     /// Starts to ask the patient's node, in a thread of its own.
-    fn from_node(&self, cids: Vec<Cid>) -> Receiver<Brought> {
+    fn ask_node(&self, cids: Vec<Cid>) -> Receiver<Brought> {
         let node = self.node.clone();
         start(move |take| node.fetch(&cids, take))
     }
 
     /// Starts to ask others over bitswap, in a thread of its own.
-    fn from_others(&self, from: Vec<NodeAddress>, cids: Vec<Cid>) -> Receiver<Brought> {
+    fn ask_others(&self, from: Vec<NodeAddress>, cids: Vec<Cid>) -> Receiver<Brought> {
         let network = self.network.clone();
         start(move |take| {
             let node = network.node()?;
@@ -72,7 +72,7 @@ impl Everywhere {
     fn by_known_in_dht(&self, wanted: &mut Wanted) {
         let known = self.name.and_then(|name| self.network.known_in_dht(&name));
         if let Some(found) = known.filter(|_| !wanted.missing.is_empty()) {
-            wanted.take_all(&self.from_others(found.providers.clone(), wanted.missing.clone()));
+            wanted.take_all(&self.ask_others(found.providers.clone(), wanted.missing.clone()));
         }
     }
 
@@ -107,7 +107,7 @@ impl Everywhere {
             };
             let from: Vec<_> = providers.into_iter().map(address).collect();
             if !from.is_empty() {
-                wanted.take_all(&self.from_others(from, wanted.missing.clone()));
+                wanted.take_all(&self.ask_others(from, wanted.missing.clone()));
             }
         }
     }
@@ -178,7 +178,7 @@ impl Fetcher for Everywhere {
             self.by_gateways(&mut wanted);
         }
         if !wanted.missing.is_empty() && (!others || self.node.is_known()) {
-            let brought = self.from_node(wanted.missing.clone());
+            let brought = self.ask_node(wanted.missing.clone());
             let patience = if others { HEAD_START } else { 2 * PATIENCE };
             match brought.recv_timeout(patience) {
                 Ok(Brought::Block(block)) => {

@@ -141,6 +141,7 @@ where
     })
 }
 
+type Planner<'a, E> = dyn FnMut(&PinService, &[ListedPin]) -> Planned<E> + 'a;
 type Planned<E> = Result<(Vec<Step>, Option<Cid>), SyncError<E>>;
 
 fn drive<A: PinApi>(
@@ -148,7 +149,7 @@ fn drive<A: PinApi>(
     save: &mut Save<'_>,
     canaries: &dyn BlockStore,
     api: &mut A,
-    planner: &mut dyn FnMut(&PinService, &[ListedPin]) -> Planned<A::Error>,
+    planner: &mut Planner<'_, A::Error>,
 ) -> Result<SyncOutcome, SyncError<A::Error>>
 where
     A::Error: 'static,

@@ -115,7 +115,10 @@ mod tests {
         }
         let first = w.vault.finish_rekey(&revoked[0], &[ack(false)]).unwrap();
         w.vault.finish_rekey(&revoked[1], &[ack(true)]).unwrap();
-        assert_eq!(w.vault.unconfirmed_receipts().unwrap(), [first.clone()]);
+        assert_eq!(
+            w.vault.unconfirmed_receipts().unwrap(),
+            std::slice::from_ref(&first)
+        );
         let seq = w.vault.head().seq();
         assert_eq!(
             w.vault.confirm_pinners(&first, &[ack(false)]).unwrap(),

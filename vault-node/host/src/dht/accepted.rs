@@ -98,9 +98,10 @@ impl Accepted {
         self.swept = now;
         store.retain(|_, record| !record.is_expired(now));
         self.providers.retain(|(key, peer)| {
-            let kept = store.providers(key).into_iter();
-            let alive = kept.filter(|record| record.provider == *peer);
-            let alive = alive.fold(false, |alive, record| alive || !record.is_expired(now));
+            let kept = store.providers(key);
+            let alive = kept
+                .iter()
+                .any(|record| record.provider == *peer && !record.is_expired(now));
             if !alive {
                 store.remove_provider(key, peer);
             }

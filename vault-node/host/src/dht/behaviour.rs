@@ -129,19 +129,18 @@ impl Behaviour {
     fn event(&mut self, event: Event) {
         match event {
             Event::InboundRequest {
-                request: InboundRequest::PutRecord { record, .. },
-            } => {
-                if let Some(record) = record {
-                    self.accepted.record(self.kad.store_mut(), record);
-                }
-            }
+                request:
+                    InboundRequest::PutRecord {
+                        record: Some(record),
+                        ..
+                    },
+            } => self.accepted.record(self.kad.store_mut(), record),
             Event::InboundRequest {
-                request: InboundRequest::AddProvider { record },
-            } => {
-                if let Some(record) = record {
-                    self.accepted.provider(self.kad.store_mut(), record);
-                }
-            }
+                request:
+                    InboundRequest::AddProvider {
+                        record: Some(record),
+                    },
+            } => self.accepted.provider(self.kad.store_mut(), record),
             // a server that dialled us: only it can tell where it listens
             Event::UnroutablePeer { peer } => {
                 for addr in self.told.server(peer) {
