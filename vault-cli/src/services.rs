@@ -10,7 +10,10 @@ use vault_core::pinning::{
     PinService, PinStatus, Services, ServicesError, SyncError, SyncOutcome, TokenSource, Wanted,
     sync,
 };
-use vault_core::{BlockStore, ChainedStore, Home, PinnerAck, Receipt, Vault, VaultStorage};
+use vault_core::{
+    BlockStore, ChainedStore, Cid, Head, Home, PinnerAck, Receipt, StorageError, Vault, VaultError,
+    VaultStorage,
+};
 use vault_http::client::{BaseUrl, HttpError, MAX_TOKEN, Token, TokenError, UrlError};
 use vault_http::pinning::{Account, PinningError, PinningService};
 use zeroize::Zeroizing;
@@ -29,6 +32,7 @@ pub struct Pinning {
     pub services: Services,
     canaries: Arc<dyn BlockStore>,
     origins: Vec<String>,
+    storage: Arc<dyn VaultStorage>,
 }
 
 /// How one service came out.
@@ -42,6 +46,7 @@ impl Pinning {
             canaries: home.canaries()?,
             origins: origins(&home, vault)?,
             services: Services::open(home, vault.device())?,
+            storage: vault.storage().clone(),
         })
     }
 
@@ -88,23 +93,31 @@ impl Pinning {
         Ok(Account::new(client, self.origins.clone()))
     }
 
-    /// Brings one service to `wanted` and waits for it up to `patience`.
+    /// Brings one service to the vault's newest head and waits for it up to `patience`. `fresh`: gives
+    /// it a new root even when it has one over this head.
+    ///
+    /// Other commands may change the vault, or talk to the same service, while this waits: so every
+    /// turn begins with what is remembered and what is newest then.
     pub fn bring(
         &mut self,
         service: &mut PinService,
-        wanted: Wanted,
+        mut fresh: bool,
         patience: Duration,
     ) -> Result<SyncOutcome> {
         let mut account = self.account(service)?;
-        let (begun, mut pause, mut fresh) = (Instant::now(), POLL.0, wanted.fresh);
+        let (begun, mut pause) = (Instant::now(), POLL.0);
         let (mut dropped, mut steps) = (0, 0);
         loop {
+            let turn = self.services.turn()?;
+            *service = self.services.reread(service.name.as_str())?;
+            let head = newest(&*self.storage)?;
             let services = &mut self.services;
             let mut save = |changed: &PinService| services.remember(changed);
-            let now = Wanted { fresh, ..wanted };
+            let now = Wanted { head, fresh };
             let canaries = &*self.canaries;
             let mut outcome = sync(service, &mut save, canaries, &mut account, now)
                 .map_err(|error| failed(error, account.details()))?;
+            drop(turn);
             fresh = false;
             dropped += outcome.dropped;
             steps += outcome.steps;
@@ -120,6 +133,8 @@ impl Pinning {
     /// Withdraws everything from one service.
     pub fn withdraw(&mut self, service: &mut PinService) -> Result<SyncOutcome> {
         let mut account = self.account(service)?;
+        let _turn = self.services.turn()?;
+        *service = self.services.reread(service.name.as_str())?;
         let services = &mut self.services;
         let mut save = |changed: &PinService| services.remember(changed);
         vault_core::pinning::withdraw(service, &mut save, &*self.canaries, &mut account)
@@ -134,11 +149,13 @@ impl Pinning {
         chosen: Vec<PinService>,
         patience: Duration,
     ) -> Result<(Vec<Brought>, Vec<Receipt>)> {
-        let mut brought = self.bring_each(vault, chosen, patience);
-        let receipts = confirm(vault, &brought)?;
+        // those that come while the services are brought may be about blocks still held there
+        let waiting = vault.unconfirmed_receipts()?;
+        let mut brought = self.bring_each(chosen, patience);
+        let receipts = confirm(vault, waiting, &brought)?;
         if !receipts.is_empty() {
             let names: Vec<String> = brought.iter().map(|(name, _)| name.clone()).collect();
-            let again = self.bring_each(vault, self.chosen(&names)?, patience);
+            let again = self.bring_each(self.chosen(&names)?, patience);
             for (first, (_, second)) in brought.iter_mut().zip(again) {
                 first.1 = match (&first.1, second) {
                     (Ok(first), Ok(mut second)) => {
@@ -153,32 +170,19 @@ impl Pinning {
         Ok((brought, receipts))
     }
 
-    fn bring_each(
-        &mut self,
-        vault: &Vault,
-        chosen: Vec<PinService>,
-        patience: Duration,
-    ) -> Vec<Brought> {
-        let wanted = Wanted {
-            head: vault.head().block().cid(),
-            fresh: false,
-        };
+    fn bring_each(&mut self, chosen: Vec<PinService>, patience: Duration) -> Vec<Brought> {
         let mut brought = Vec::new();
         for mut service in chosen {
             let name = service.name.to_string();
-            brought.push((name, self.bring(&mut service, wanted, patience)));
+            brought.push((name, self.bring(&mut service, false, patience)));
         }
         brought
     }
 
     /// After a re-key: moves every service off the old blocks, and says which confirmed. How many
     /// blocks that were, the caller knows.
-    pub fn acknowledge(
-        &mut self,
-        vault: &Vault,
-        patience: Duration,
-    ) -> Vec<(PinnerAck, Option<Error>)> {
-        let brought = self.bring_each(vault, self.services.list().to_vec(), patience);
+    pub fn acknowledge(&mut self, patience: Duration) -> Vec<(PinnerAck, Option<Error>)> {
+        let brought = self.bring_each(self.services.list().to_vec(), patience);
         let ack = |(name, outcome): Brought| {
             let settled = outcome.as_ref().is_ok_and(|outcome| outcome.settled);
             let pinner = PinnerAck {
@@ -192,14 +196,21 @@ impl Pinning {
     }
 }
 
+/// The head that the home has now.
+fn newest(storage: &dyn VaultStorage) -> Result<Cid> {
+    let bytes = storage.head()?.ok_or(StorageError::NoVault)?;
+    let head = Head::from_bytes(&bytes).map_err(VaultError::from)?;
+    Ok(head.block().cid())
+}
+
 /// Issues anew the receipts that were waiting for services which are now up to date.
-fn confirm(vault: &mut Vault, brought: &[Brought]) -> Result<Vec<Receipt>> {
+fn confirm(vault: &mut Vault, waiting: Vec<Receipt>, brought: &[Brought]) -> Result<Vec<Receipt>> {
     let is_settled = |name: &str| {
         let found = brought.iter().find(|(known, _)| known == name);
         found.is_some_and(|(_, outcome)| outcome.as_ref().is_ok_and(|o| o.settled))
     };
     let mut receipts = Vec::new();
-    for receipt in vault.unconfirmed_receipts()? {
+    for receipt in waiting {
         let deleted = receipt.pinners.first().map_or(0, |here| here.deleted);
         let waiting = receipt.pinners.iter().filter(|p| !p.acknowledged);
         let acks: Vec<PinnerAck> = waiting

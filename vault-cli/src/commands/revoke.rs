@@ -167,7 +167,7 @@ fn rekey(
         } else {
             Duration::ZERO
         };
-        acks = pinning.acknowledge(vault, patience);
+        acks = pinning.acknowledge(patience);
         for (pinner, error) in &acks {
             if let Some(error) = error {
                 context

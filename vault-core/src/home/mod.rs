@@ -10,7 +10,8 @@
 //! inbox          what is followed, sealed
 //! services       the pinning services, sealed
 //! canaries/      blocks on their way to one pinning service
-//! lock           held while something is changed (cache.lock and canaries.lock for those)
+//! lock           held while something is changed (cache.lock and canaries.lock for those,
+//!                services.lock while a pinning service is talked to)
 //! ```
 
 mod cache;
@@ -190,6 +191,11 @@ impl Home {
     /// [`StorageError::InUse`] after ten seconds.
     pub fn lock(&self) -> Result<Box<dyn WriteGuard>, StorageError> {
         lock::acquire(&self.root.join("lock"))
+    }
+
+    /// Waits until no other process is talking to a pinning service for this home.
+    pub(crate) fn lock_services(&self) -> Result<Box<dyn WriteGuard>, StorageError> {
+        lock::acquire(&self.root.join("services.lock"))
     }
 }
 

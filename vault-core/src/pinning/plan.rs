@@ -112,6 +112,11 @@ pub fn plan(roots: &[GivenRoot], listed: &[ListedPin], head: &Cid, fresh: bool) 
         .iter()
         .find(|pin| pin.status == PinStatus::Pinned)
         .or_else(|| of_target.iter().find(|pin| pin.status != PinStatus::Failed));
+    if best.is_none() && newest.is_held() {
+        // it was held and is gone: what only the service had was forgotten here when it said so, and
+        // nobody could fetch that root again
+        return vec![Step::Make];
+    }
     let mut steps = Vec::new();
     let drop = |pin: &ListedPin| Step::Drop(pin.request.clone());
     // beside the best, no second request for the same root

@@ -92,6 +92,24 @@ impl Services {
         Ok(())
     }
 
+    /// Waits until no other command is talking to a service. What is remembered may have changed
+    /// meanwhile: see [`Services::reread`].
+    ///
+    /// # Errors
+    /// [`ServicesError`], when another takes too long.
+    pub fn turn(&self) -> Result<Box<dyn WriteGuard>, ServicesError> {
+        Ok(self.home.lock_services()?)
+    }
+
+    /// One of them as it is now, whatever other commands have done.
+    ///
+    /// # Errors
+    /// [`ServicesError::NotFound`] when it was removed meanwhile.
+    pub fn reread(&mut self, name: &str) -> Result<PinService, ServicesError> {
+        self.read()?;
+        self.find(name).cloned()
+    }
+
     /// All of them, in the order they were added.
     pub fn list(&self) -> &[PinService] {
         &self.list

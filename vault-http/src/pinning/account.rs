@@ -15,6 +15,8 @@ pub struct Account {
     origins: Vec<String>,
     delegates: Vec<String>,
     details: Option<String>,
+    /// What was asked for in this run.
+    asked: Vec<ListedPin>,
 }
 
 impl Account {
@@ -25,6 +27,7 @@ impl Account {
             origins,
             delegates: Vec::new(),
             details: None,
+            asked: Vec::new(),
         }
     }
 
@@ -54,6 +57,12 @@ impl PinApi for Account {
                 status: pin.status,
             });
         }
+        // a list may lag behind what was just asked for
+        let late = self.asked.iter().filter(|asked| {
+            roots.contains(&asked.root) && listed.iter().all(|pin| pin.request != asked.request)
+        });
+        let late: Vec<ListedPin> = late.cloned().collect();
+        listed.extend(late);
         self.delegates.sort_unstable();
         self.delegates.dedup();
         self.delegates.truncate(MAX_DELEGATES);
@@ -66,13 +75,22 @@ impl PinApi for Account {
             origins: &self.origins,
         };
         match self.service.add(&request) {
+            Ok(pin) => {
+                self.asked.push(ListedPin {
+                    request: pin.request,
+                    root: *root,
+                    status: pin.status,
+                });
+                Ok(())
+            }
             // it has been asked before: the list will say how far it is
-            Ok(_) | Err(PinningError::Http(HttpError::Conflict { .. })) => Ok(()),
+            Err(PinningError::Http(HttpError::Conflict { .. })) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
     fn drop_request(&mut self, request: &RequestId) -> Result<(), PinningError> {
+        self.asked.retain(|asked| asked.request != *request);
         self.service.delete(request)
     }
 

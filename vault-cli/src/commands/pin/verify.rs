@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::pinning::{
-    BlockFetch, PinService, SampleSize, Verification, Verified, Wanted, verify,
-};
+use vault_core::pinning::{BlockFetch, PinService, SampleSize, Verification, Verified, verify};
 use vault_core::{NodeAddress, SourceError, Vault};
 use vault_http::client::BaseUrl;
 use vault_http::pinning::GatewayFetch;
@@ -121,12 +119,15 @@ fn check(
             other => other.into(),
         })?
     };
+    let turn = pinning.services.turn()?;
+    *service = pinning.services.reread(service.name.as_str())?;
     service.verified = Some(Verified {
         time: time::now(),
         sampled: found.sampled,
         missing: found.missing.len() as u64,
     });
     pinning.services.remember(service)?;
+    drop(turn);
     vault.note_pin_verified(&service.name, &found, size)?;
     Ok(found)
 }
@@ -167,11 +168,7 @@ fn repair(
     vault: &mut Vault,
     service: &mut PinService,
 ) -> Result<Option<Verification>> {
-    let wanted = Wanted {
-        head: vault.head().block().cid(),
-        fresh: true,
-    };
-    match pinning.bring(service, wanted, REPAIR) {
+    match pinning.bring(service, true, REPAIR) {
         Ok(outcome) if outcome.settled => check(args, size, pinning, vault, service).map(Some),
         Ok(_) => {
             context
