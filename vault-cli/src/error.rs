@@ -259,6 +259,8 @@ impl From<InboxError> for Error {
             InboxError::NameTaken(_) => Self::usage(text).hint("choose another with `--name NAME`"),
             InboxError::NotFound(_) => Self::new(Exit::NotFound, "no-sender", text)
                 .hint("`medvault inbox list` shows who shares with you"),
+            InboxError::Replaced => Self::new(Exit::Integrity, "replaced-device", text)
+                .hint("ask the sender for a fresh ticket, and whether a device was lost"),
             InboxError::Own => Self::new(Exit::Terms, "own-ticket", text)
                 .hint("give it to the person you share with"),
             _ => Self::new(Exit::Integrity, "bad-inbox", text)

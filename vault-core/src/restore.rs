@@ -166,7 +166,11 @@ impl Vault {
                 missing,
             })
         })();
-        if outcome.is_err() && !taker.fresh.is_empty() {
+        // a head that could not be made durable may be in place all the same
+        let in_place = storage
+            .head()
+            .map(|now| now.as_deref() == Some(head.block().data()));
+        if outcome.is_err() && matches!(in_place, Ok(false)) && !taker.fresh.is_empty() {
             // what is left is swept up by the next change
             drop(store.remove(&taker.fresh));
         }

@@ -59,7 +59,8 @@ impl Publisher for Dht {
         let record = IpnsRecord::for_head(&self.device, head, time::now());
         node.publish_name(&self.device.ipns_name(), record.as_bytes())?;
         if self.announces {
-            self.announce(&node, head.block().cid())?;
+            // beside the name a courtesy, which a node without an address of its own cannot do
+            let _ = self.announce(&node, head.block().cid());
         }
         Ok(Published {
             valid_until: record.valid_until(),

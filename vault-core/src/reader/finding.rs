@@ -183,7 +183,12 @@ impl Following {
         let split = judged.iter().zip(&held).any(|(one, held)| {
             one.step.is_ok() && matches!(held, Some(Err(FollowError::Forked(_))))
         });
-        let taken = newest.filter(|_| !split);
+        // whoever withholds the hashes that would show a fork must gain nothing by it
+        let unproven = judged
+            .iter()
+            .zip(&held)
+            .any(|(one, held)| one.step.is_ok() && matches!(held, Some(Err(_))));
+        let taken = newest.filter(|_| !split && !unproven);
         if let Some((_, memory)) = &taken {
             *self = memory.clone();
         }
@@ -192,7 +197,7 @@ impl Following {
         let answers = offers.iter().zip(verdicts);
         let answers = answers.map(|(offer, (one, held))| Answer {
             from: offer.from.clone(),
-            verdict: verdict(one, held, taken.as_ref()),
+            verdict: verdict(one, held, taken.as_ref(), split),
         });
         Finding {
             answers: answers.collect(),
@@ -212,11 +217,17 @@ impl Following {
 
 /// What became of one offer; nothing is taken where two exclude each other. `held` is how it
 /// stands to the newest head.
-fn verdict(one: Judged, held: Option<Result<(), FollowError>>, taken: Option<&Head>) -> Verdict {
+fn verdict(
+    one: Judged,
+    held: Option<Result<(), FollowError>>,
+    taken: Option<&Head>,
+    split: bool,
+) -> Verdict {
     let offered = one.head.as_ref().map_or(0, Head::seq);
     match (one.step, held, taken) {
         (Ok(_), Some(Err(error)), _) => Verdict::Refused(error),
-        (Ok(_), _, None) => Verdict::Refused(FollowError::Forked(TWO_BRANCHES)),
+        (Ok(_), _, None) if split => Verdict::Refused(FollowError::Forked(TWO_BRANCHES)),
+        (Ok(_), _, None) => Verdict::Refused(FollowError::Log(UNPROVEN.into())),
         (Ok((_, advance)), _, taken) if one.head.as_ref() == taken => Verdict::Taken(advance),
         (Ok(_) | Err(FollowError::Older { .. }), _, Some(_)) => Verdict::PassedOver { offered },
         // the hashes of its log may be gone by now; those of the newest show where it stands
@@ -232,6 +243,7 @@ fn verdict(one: Judged, held: Option<Result<(), FollowError>>, taken: Option<&He
     }
 }
 
+const UNPROVEN: &str = "it could not be shown that one of two histories contains the other";
 const TWO_BRANCHES: &str = "another place shows a history that excludes this one";
 
 /// By what the newest of several heads is told (section 16.3 of the specification); the hash only

@@ -144,8 +144,12 @@ impl Following {
         }
     }
 
-    /// Takes a further ticket of the same vault: new addresses, and never an older floor.
+    /// Takes a further ticket of the same vault: new addresses, and never an older floor. One whose
+    /// list of signing keys is older than the one known says nothing.
     pub fn accept_again(&mut self, ticket: &Ticket) {
+        if ticket.signers.serial() < self.serial {
+            return;
+        }
         if ticket.seq >= self.floor {
             self.relation = ticket.relation.clone();
             self.node = ticket.node.clone();
@@ -172,6 +176,11 @@ impl Following {
             .iter()
             .filter(|grant| !self.tickets.contains(grant));
         self.tickets.extend(more.copied().collect::<Vec<_>>());
+    }
+
+    /// Serial of the newest list of signing keys seen.
+    pub(super) const fn serial(&self) -> u64 {
+        self.serial
     }
 
     /// The vault.

@@ -38,6 +38,9 @@ pub enum InboxError {
     /// Nothing of this name.
     #[error("nothing in the inbox is called `{0}`")]
     NotFound(String),
+    /// Its list of signing keys is older than the one known.
+    #[error("this ticket was made by a device that its owner has replaced")]
+    Replaced,
     /// One's own vault.
     #[error("this ticket is of this very vault")]
     Own,
@@ -108,10 +111,18 @@ impl Inbox {
             .ok_or_else(|| InboxError::NotFound(wanted.to_owned()))
     }
 
+    /// Whether [`Inbox::accept`] would take this ticket, as far as can be said now.
+    ///
+    /// # Errors
+    /// [`InboxError::NameTaken`], [`InboxError::Own`], [`InboxError::Replaced`].
+    pub fn may_accept(&self, ticket: &Ticket, name: Option<&str>) -> Result<(), InboxError> {
+        may_accept(&self.following, &self.own, ticket, name)
+    }
+
     /// Accepts an opened ticket under `name`, or the patient's own name.
     ///
     /// # Errors
-    /// [`InboxError::NameTaken`], [`InboxError::Own`].
+    /// [`InboxError::NameTaken`], [`InboxError::Own`], [`InboxError::Replaced`].
     pub fn accept(
         &mut self,
         ticket: &Ticket,
@@ -119,20 +130,13 @@ impl Inbox {
         now: u64,
     ) -> Result<&Following, InboxError> {
         let vault = ticket.signers.vault();
-        if vault == self.own {
-            return Err(InboxError::Own);
-        }
-        let name = name.unwrap_or(&ticket.name).to_owned();
+        let own = self.own;
         self.change(|following| {
-            if following
-                .iter()
-                .any(|f| f.name() == name && f.vault() != vault)
-            {
-                return Err(InboxError::NameTaken(name.clone()));
-            }
+            may_accept(following, &own, ticket, name)?;
+            let name = name.unwrap_or(&ticket.name);
             match following.iter_mut().find(|f| f.vault() == vault) {
                 Some(known) => known.accept_again(ticket),
-                None => following.push(Following::accept(ticket, &name, now)),
+                None => following.push(Following::accept(ticket, name, now)),
             }
             Ok(())
         })?;
@@ -184,4 +188,26 @@ impl Inbox {
         self.following = wire.following;
         Ok(())
     }
+}
+
+fn may_accept(
+    following: &[Following],
+    own: &VaultId,
+    ticket: &Ticket,
+    name: Option<&str>,
+) -> Result<(), InboxError> {
+    let vault = ticket.signers.vault();
+    if vault == *own {
+        return Err(InboxError::Own);
+    }
+    let name = name.unwrap_or(&ticket.name);
+    for known in following {
+        if known.vault() == vault && ticket.signers.serial() < known.serial() {
+            return Err(InboxError::Replaced);
+        }
+        if known.name() == name && known.vault() != vault {
+            return Err(InboxError::NameTaken(name.to_owned()));
+        }
+    }
+    Ok(())
 }

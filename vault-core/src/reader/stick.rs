@@ -1,5 +1,6 @@
 //! A grant that came as a CAR file, on a stick or by mail.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use super::following::{Advance, FollowError, Following};
@@ -17,6 +18,8 @@ use crate::vault::body_blocks;
 
 /// Bytes handed to the cache at once.
 const BATCH: usize = 8 << 20;
+/// What a block takes in memory beside its data, in bytes.
+const ENTRY: usize = 256;
 
 /// Why a grant file was not taken. Nothing of it stays.
 #[derive(Debug, thiserror::Error)]
@@ -152,17 +155,20 @@ impl<R: Read> Stick<R> {
         progress: &mut dyn FnMut(u64),
     ) -> Result<(), StickError> {
         let (mut batch, mut held) = (Vec::new(), 0);
+        let mut in_batch = HashSet::new();
         while let Some(section) = self.car.next() {
             if let CarSection::Block(block) = section?
                 && cache.get(&block.cid())?.is_none()
+                && in_batch.insert(block.cid())
             {
                 fresh.push(block.cid());
-                held += block.data().len();
+                held += block.data().len() + ENTRY;
                 batch.push(block);
             }
             if held >= BATCH {
                 cache.put(&batch)?;
                 batch.clear();
+                in_batch.clear();
                 held = 0;
             }
             progress(self.car.bytes_read());

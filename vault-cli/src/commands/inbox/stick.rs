@@ -28,6 +28,11 @@ pub fn take(context: &Context, path: &Path, input: impl Read, from: Senders<'_>)
         .map_err(named)?;
     let (home, device, mut inbox) = super::open(context)?;
     let ticket = Ticket::open(stick.ticket(), &device, time::now())?;
+    let name = match from {
+        Senders::Anyone(name) => name,
+        Senders::Known => None,
+    };
+    inbox.may_accept(&ticket, name)?;
     let vault = stick.vault().to_string();
     let mut following = match (inbox.find(&vault), from) {
         (Ok(known), _) => {
@@ -65,10 +70,6 @@ pub fn take(context: &Context, path: &Path, input: impl Read, from: Senders<'_>)
             &mut |_| {},
         )
         .map_err(named)?;
-    let name = match from {
-        Senders::Anyone(name) => name,
-        Senders::Known => None,
-    };
     inbox.accept(&ticket, name, time::now())?;
     inbox.remember(&following)?;
     report(context, &following, before, taken.advance, &taken.views)
