@@ -55,9 +55,9 @@ impl Services {
     ) -> Option<()> {
         let connection = timeout(HANDSHAKE_TIMEOUT, incoming).await.ok()?.ok()?;
         if connection.alpn() == block::ALPN {
-            let _slot = Arc::clone(block_slots).try_acquire_owned().ok()?;
-            drop(slot);
-            Arc::clone(&self.blocks).serve(connection).await;
+            Arc::clone(&self.blocks)
+                .serve(connection, slot, block_slots)
+                .await;
             return Some(());
         }
         let answer = async {

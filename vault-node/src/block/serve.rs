@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use iroh::endpoint::{Connection, RecvStream, SendStream, VarInt};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use vault_core::{
     AccessRefusal, Block, BlockReader, BlockReaders, BlockStore, Cid, Ends, MAX_BLOCK_ACCESS_LEN,
@@ -65,6 +65,18 @@ pub(crate) struct BlockServer {
     pub(crate) counters: Counters,
 }
 
+/// A connection of a reader; counted until it is dropped, however that comes about.
+struct Admitted {
+    server: Arc<BlockServer>,
+    reader: BlockReader,
+}
+
+impl Drop for Admitted {
+    fn drop(&mut self) {
+        self.server.leave(&self.reader);
+    }
+}
+
 impl BlockServer {
     /// A server for the node whose endpoint id is `own`. It admits nobody until it is told whom.
     pub(crate) fn new(store: Arc<dyn BlockStore>, own: PublicKey) -> Arc<Self> {
@@ -121,12 +133,25 @@ impl BlockServer {
     }
 
     /// Serves one connection until it ends.
-    pub(crate) async fn serve(self: Arc<Self>, connection: Connection) {
+    ///
+    /// `newcomer` is held until the statement was read, one of `places` from then on: strangers who say
+    /// nothing take no reader's place.
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        connection: Connection,
+        newcomer: OwnedSemaphorePermit,
+        places: &Arc<Semaphore>,
+    ) {
         let client = PublicKey::from_bytes(*connection.remote_id().as_bytes());
         let hello = timeout(ASK_TIMEOUT, self.hello(&connection, client)).await;
-        let Ok(Some(reader)) = hello else {
+        let Ok(Some(admitted)) = hello else {
             return; // dropping the connection closes it
         };
+        let Ok(_place) = Arc::clone(places).try_acquire_owned() else {
+            return;
+        };
+        drop(newcomer);
+        let reader = admitted.reader;
         let slots = Arc::new(Semaphore::new(MAX_REQUESTS));
         while !self.stopping.load(Ordering::Relaxed) {
             let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
@@ -147,36 +172,33 @@ impl BlockServer {
         }
         // what is being answered may end
         let _ = slots.acquire_many(MAX_REQUESTS as u32).await;
-        self.leave(&reader);
+        drop(admitted);
         connection.close(VarInt::from_u32(0), b"");
     }
 
-    /// Reads the statement and answers it. Whoever is admitted holds a place until [`Self::leave`].
+    /// Reads the statement and answers it. Whoever is admitted counts until the returned value is
+    /// dropped.
     async fn hello(
         self: &Arc<Self>,
         connection: &Connection,
         client: PublicKey,
-    ) -> Option<BlockReader> {
+    ) -> Option<Admitted> {
         let (mut send, mut recv) = connection.accept_bi().await.ok()?;
         let statement = recv.read_to_end(MAX_BLOCK_ACCESS_LEN).await.ok()?;
         let server = Arc::clone(self);
         let check = tokio::task::spawn_blocking(move || server.check(&statement, client));
-        let admitted = check.await.ok()?.and_then(|reader| {
-            let entered = self.enter(&reader);
-            entered.then_some(reader).ok_or(Refusal::Busy)
-        });
-        let verdict = encode_verdict(admitted.map(|_| ()));
+        let admitted = check
+            .await
+            .ok()?
+            .and_then(|reader| self.enter(reader).ok_or(Refusal::Busy));
+        let verdict = encode_verdict(admitted.as_ref().map(drop).map_err(|refusal| *refusal));
         let told = async {
             send.write_all(&[verdict]).await.ok()?;
             send.finish().ok()
         };
         let told = told.await;
         match admitted {
-            Ok(reader) if told.is_some() => Some(reader),
-            Ok(reader) => {
-                self.leave(&reader);
-                None
-            }
+            Ok(admitted) => told.map(|()| admitted),
             Err(_) => {
                 self.counters.refused.fetch_add(1, Ordering::Relaxed);
                 // it closes when it has read that
@@ -186,12 +208,16 @@ impl BlockServer {
         }
     }
 
-    fn enter(&self, reader: &BlockReader) -> bool {
+    fn enter(self: &Arc<Self>, reader: BlockReader) -> Option<Admitted> {
         let mut all = lock(&self.connections);
         let count = all.entry(*reader.owner()).or_default();
-        let room = *count < MAX_PER_READER;
-        *count += usize::from(room);
-        room
+        (*count < MAX_PER_READER).then(|| {
+            *count += 1;
+            Admitted {
+                server: Arc::clone(self),
+                reader,
+            }
+        })
     }
 
     fn leave(&self, reader: &BlockReader) {

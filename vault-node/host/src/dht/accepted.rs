@@ -13,7 +13,7 @@ use super::{Reach, Rules};
 /// Most records, and most announcements, that are kept for others.
 const MAX_RECORDS: usize = 4096;
 const MAX_PROVIDERS: usize = 16_384;
-/// Most announcements of our own.
+/// Most announcements and records of our own.
 const MAX_OWN: usize = 256;
 /// Largest record (IPNS specification: 10 KiB).
 const MAX_RECORD_LEN: usize = 10 << 10;
@@ -23,7 +23,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(600);
 /// The store of a node.
 pub(super) fn store(peer: PeerId) -> MemoryStore {
     let limits = MemoryStoreConfig {
-        max_records: MAX_RECORDS,
+        max_records: MAX_RECORDS + MAX_OWN,
         max_value_bytes: MAX_RECORD_LEN + 1,
         max_provided_keys: MAX_PROVIDERS + MAX_OWN,
         ..MemoryStoreConfig::default()
@@ -61,8 +61,9 @@ impl Accepted {
             Some(old) => old.value == *value || self.rules.newer(&key, value, &old.value),
             None => true,
         };
-        if newer {
-            // full: this node is not the only one that was told
+        // full: this node is not the only one that was told, and what it puts itself must have room
+        let is_full = || store.get(&record.key).is_none() && store.records().count() >= MAX_RECORDS;
+        if newer && !is_full() {
             let _ = store.put(record);
         }
     }
