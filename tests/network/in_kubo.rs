@@ -108,13 +108,28 @@ fn blocks_move_to_kubo_and_back() {
         ran.err
     );
     assert!(ran.err.contains("medvault move"), "{}", ran.err);
+    // nothing is deleted for the sake of a Kubo that has nothing, alive or dead
+    w.ok("ada", &["config", "set", "ipfs.api", "http://127.0.0.1:9"]);
+    refused(&w, "ada", &["move", "http://127.0.0.1:9"], 7);
+    assert_eq!(local(&w, "ada"), here);
     w.ok("ada", &["config", "unset", "ipfs.api"]);
+    let first = w.path("ada-first");
+    copy(&w.path("ada"), &first);
 
     w.ok("ada", &["move", &api, "--dry-run"]);
     assert_eq!(local(&w, "ada"), here);
     let moved = w.json("ada", &["move", &api]).remove(0);
     assert!(moved["blocks"].as_u64() > Some(8), "{moved}");
     assert!(local(&w, "ada") < 1 << 16);
+    // once more, from a copy of the home as it was, as a move that was stopped is done again
+    let again = w.json("ada-first", &["move", &api]).remove(0);
+    assert!(again["blocks"].as_u64() > Some(8), "{again}");
+    w.ok("ada-first", &["record", "list"]);
+    // another name of the same Kubo is the same place
+    let other = api.replace("127.0.0.1", "localhost");
+    w.ok("ada", &["move", &other]);
+    w.ok("ada", &["record", "list"]);
+    w.ok("ada", &["move", &api]);
     kubo.run(&["repo", "gc", "--quiet"]);
     healthy(&w, "ada");
     assert!(get(&w, "ada", &id) == large);
@@ -175,4 +190,17 @@ fn an_add_to_kubo_is_killed() {
     assert!(!pins.contains("-new") && !pins.contains("-gone"), "{pins}");
     kubo.run(&["repo", "verify"]);
     healthy(&w, "ada");
+}
+
+/// A copy of a home, as it is now.
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        match path.is_dir() {
+            true => copy(&path, &target),
+            false => drop(std::fs::copy(path, target).unwrap()),
+        }
+    }
 }

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use vault_core::Home;
+use vault_http::client::BaseUrl;
 
 use crate::error::{Error, Exit, Result};
 
@@ -93,20 +94,8 @@ impl TryFrom<String> for WebUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let trimmed = text.trim_end_matches('/');
-        let rest = trimmed
-            .strip_prefix("https://")
-            .or_else(|| trimmed.strip_prefix("http://"));
-        let host = rest.and_then(|rest| rest.split(['/', '?', '#']).next());
-        let plain = trimmed.chars().all(|c| c.is_ascii_graphic());
-        match host {
-            Some(host) if !host.is_empty() && !host.contains('@') && plain => {
-                Ok(Self(trimmed.to_owned()))
-            }
-            _ => Err(format!(
-                "`{text}` is not an address such as https://example.org"
-            )),
-        }
+        let url = BaseUrl::parse(&text).map_err(|error| error.to_string())?;
+        Ok(Self(url.as_str().to_owned()))
     }
 }
 
@@ -263,7 +252,11 @@ impl File {
             return Err(bad(format!("`{part}` is not a map")));
         };
         table.insert(name.to_owned(), value);
-        changed.config()?;
+        let read: Result<Config, _> = serde_json::from_value(changed.0.clone().into());
+        read.map_err(|error| {
+            Error::usage(format!("{}: {error}", key.name))
+                .hint("`medvault config list` shows what each setting is for")
+        })?;
         *self = changed;
         Ok(())
     }

@@ -137,8 +137,10 @@ impl From<StoreError> for Error {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Io(error) => home_io("block store", &error),
-            StoreError::Remote(text) => Self::new(Exit::Network, "kubo", text)
-                .hint("is Kubo running? `ipfs daemon` starts it; nothing was lost"),
+            StoreError::Remote(text) => Self::new(Exit::Network, "kubo", text).hint(
+                "is this the RPC of a Kubo that runs (`ipfs daemon`), and its token given with \
+                       `--ipfs-token-file`?",
+            ),
             other => Self::new(Exit::Integrity, "damaged", other)
                 .hint("run `medvault doctor --deep` to see what is left"),
         }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use vault_core::{Block, BlockStore, Codec, Home, HomeStorage, VaultId, VaultStorage};
+use vault_http::client::BaseUrl;
 use vault_http::{KuboError, KuboNode, KuboStore};
 
 use crate::config::{self, File};
@@ -30,10 +31,27 @@ impl Place {
     /// home.
     pub fn of(context: &Context, home: &Home) -> Result<Self> {
         if let Some(url) = &context.global.ipfs {
-            return Ok(Self::Kubo(url.clone()));
+            return Self::kubo(url);
         }
         let set = context.config(home)?.ipfs.api;
         Ok(set.map_or(Self::Home, |url| Self::Kubo(url.as_str().to_owned())))
+    }
+
+    /// The Kubo at `url`.
+    pub fn kubo(url: &str) -> Result<Self> {
+        let parsed = BaseUrl::parse(url).map_err(|error| {
+            Error::usage(format!("not the address of a Kubo: {error}"))
+                .hint("such as http://127.0.0.1:5001")
+        })?;
+        Ok(Self::Kubo(parsed.as_str().to_owned()))
+    }
+
+    /// Whether both are one Kubo under two addresses.
+    pub fn is_the_same_kubo(&self, other: &Self, context: &Context) -> Result<bool> {
+        let (Self::Kubo(one), Self::Kubo(other)) = (self, other) else {
+            return Ok(false);
+        };
+        Ok(node(context, one)?.address()?.0 == node(context, other)?.address()?.0)
     }
 
     /// The storage of a vault with its blocks here, looked into by nobody yet.
@@ -133,14 +151,13 @@ fn elsewhere(place: &Place) -> &'static str {
 pub fn kubo_node(context: &Context, home: &Home) -> Result<Option<KuboNode>> {
     match Place::of(context, home)? {
         Place::Home => Ok(None),
-        Place::Kubo(url) => {
-            let token = token(context)?;
-            Ok(Some(KuboNode::new(
-                &url,
-                token.as_deref().map(String::as_str),
-            )?))
-        }
+        Place::Kubo(url) => Ok(Some(node(context, &url)?)),
     }
+}
+
+fn node(context: &Context, url: &str) -> Result<KuboNode> {
+    let token = token(context)?;
+    Ok(KuboNode::new(url, token.as_deref().map(String::as_str))?)
 }
 
 fn token(context: &Context) -> Result<Option<zeroize::Zeroizing<String>>> {
@@ -159,7 +176,7 @@ impl From<KuboError> for Error {
             KuboError::Url(_) => Self::usage(text).hint("such as http://127.0.0.1:5001"),
             KuboError::OpenToken(_) => Self::usage(text).hint("use https"),
             KuboError::Unreachable { .. } => Self::new(Exit::Network, "kubo", text)
-                .hint("is Kubo running? `ipfs daemon` starts it; nothing was lost"),
+                .hint("is Kubo running? `ipfs daemon` starts it"),
             KuboError::Unauthorized(_) => {
                 Self::new(Exit::Network, "kubo-token", text).hint("`--ipfs-token-file FILE`")
             }

@@ -3,11 +3,12 @@
 use clap::Args;
 use serde_json::json;
 use vault_core::{
-    BlockStore, Cid, Codec, Digest, Head, SourceError, StorageError, VaultError, VaultStorage,
+    BlockStore, Cid, Codec, Digest, Head, Home, SourceError, StorageError, VaultError, VaultStorage,
 };
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::local_socket;
 use crate::place::Place;
 use crate::show;
 
@@ -33,25 +34,41 @@ pub struct Move {
 /// Runs the command.
 pub fn run(context: &Context, args: &Move) -> Result<Exit> {
     let home = context.home()?;
-    let from = Place::of(context, &home)?;
     let to = match args.to.as_str() {
         "home" => Place::Home,
-        url => Place::Kubo(url.trim_end_matches('/').to_owned()),
+        url => Place::kubo(url)?,
     };
+    if local_socket::ask(home.root()).is_some() {
+        return Err(
+            Error::new(Exit::Home, "serving", "this home is being served")
+                .hint("stop `medvault serve`, move, and start it again"),
+        );
+    }
     let _lock = home.lock()?;
     let local = home.storage()?;
     let head = local.head()?.ok_or(StorageError::NoVault)?;
     let vault = Head::from_bytes(&head).map_err(VaultError::from)?.vault();
-    if from == to {
-        return tidy(context, &from, &*local.blocks(), args.dry_run);
+    let head = Cid::new(Codec::DagCbor, Digest::of(&head));
+    // the settings may name a Kubo while the blocks are in the home: set by hand, or by a move that
+    // was stopped
+    let from = match Place::of(context, &home)? {
+        Place::Kubo(_) if local.blocks().has(&head)? => Place::Home,
+        other => other,
+    };
+    let target = to.storage(context, &home, &vault)?.blocks();
+    if from == to || from.is_the_same_kubo(&to, context)? {
+        return stay(
+            context,
+            &home,
+            &to,
+            (&*local.blocks(), &*target),
+            &head,
+            args.dry_run,
+        );
     }
     let source = from.storage(context, &home, &vault)?.blocks();
-    let target = to.storage(context, &home, &vault)?.blocks();
-    let head = Cid::new(Codec::DagCbor, Digest::of(&head));
     if !source.has(&head)? {
-        let what = format!("{} does not have the blocks of this vault", from.words());
-        return Err(Error::new(Exit::Home, "blocks-elsewhere", what)
-            .hint("name the place where they are with `--ipfs URL`; nothing was changed"));
+        return Err(not_there(&from));
     }
     let all = source.list()?;
     let mut moved = Moved {
@@ -62,10 +79,29 @@ pub fn run(context: &Context, args: &Move) -> Result<Exit> {
         return report(context, &to, &moved, true);
     }
     moved.bytes = copy(&*source, &*target, &all)?;
+    // goes through everything below the head, and fails if something is not there
     target.hold(&head)?;
+    if to == Place::Home && !is_whole(&*target, &all)? {
+        return Err(not_there(&to));
+    }
     to.remember(&home)?;
     source.remove(&all)?;
     report(context, &to, &moved, false)
+}
+
+fn is_whole(store: &dyn BlockStore, all: &[Cid]) -> Result<bool> {
+    for cid in all {
+        if store.get(cid)?.is_none() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn not_there(place: &Place) -> Error {
+    let what = format!("{} does not have the blocks of this vault", place.words());
+    Error::new(Exit::Home, "blocks-elsewhere", what)
+        .hint("name the place where they are with `--ipfs URL`; nothing was deleted")
 }
 
 /// What was moved.
@@ -93,20 +129,36 @@ fn copy(from: &dyn BlockStore, to: &dyn BlockStore, all: &[Cid]) -> Result<u64> 
     Ok(bytes)
 }
 
-/// Deletes what a move that was stopped left in the home.
-fn tidy(context: &Context, place: &Place, local: &dyn BlockStore, dry_run: bool) -> Result<Exit> {
-    let left = match place {
-        Place::Home => Vec::new(),
-        Place::Kubo(_) => local.list()?,
-    };
+/// The blocks are there already. Deletes what a move that was stopped left in the home, once it is
+/// certain that they are.
+fn stay(
+    context: &Context,
+    home: &Home,
+    to: &Place,
+    (local, target): (&dyn BlockStore, &dyn BlockStore),
+    head: &Cid,
+    dry_run: bool,
+) -> Result<Exit> {
+    if !target.has(head)? {
+        return Err(not_there(to));
+    }
     let moved = Moved {
-        blocks: left.len(),
+        blocks: 0,
         bytes: 0,
     };
-    if !dry_run {
-        local.remove(&left)?;
+    if !dry_run && *to != Place::Home {
+        let left = local.list()?;
+        if !left.is_empty() {
+            target.hold(head)?;
+            let count = local.remove(&left)?;
+            context.out.note(format!(
+                "{} left in the home deleted",
+                show::count(count as u64, "block")
+            ));
+        }
+        to.remember(home)?;
     }
-    report(context, place, &moved, dry_run)
+    report(context, to, &moved, dry_run)
 }
 
 fn report(context: &Context, to: &Place, moved: &Moved, dry_run: bool) -> Result<Exit> {
@@ -123,9 +175,9 @@ fn report(context: &Context, to: &Place, moved: &Moved, dry_run: bool) -> Result
     let count = show::count(moved.blocks as u64, "block");
     let words = to.words();
     context.out.note(match (dry_run, moved.bytes) {
-        (true, _) => format!("{count} would be moved to {words}"),
-        (false, 0) => format!("the blocks are in {words} already"),
-        (false, bytes) => format!("{count}, {}, moved to {words}", show::bytes(bytes)),
+        (true, _) if moved.blocks > 0 => format!("{count} would be moved to {words}"),
+        (_, 0) => format!("the blocks are in {words} already"),
+        (_, bytes) => format!("{count}, {}, moved to {words}", show::bytes(bytes)),
     });
     Ok(Exit::Ok)
 }

@@ -13,6 +13,7 @@ use ureq::http::Response;
 use zeroize::Zeroizing;
 
 use super::KuboError;
+use crate::client::BaseUrl;
 
 /// How long Kubo may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -92,15 +93,11 @@ impl Rpc {
     /// # Errors
     /// [`KuboError::Url`].
     pub(super) fn new(url: &str, token: Option<&str>) -> Result<Self, KuboError> {
-        let bad = || KuboError::Url(url.to_owned());
-        let parsed: ureq::http::Uri = url.parse().map_err(|_| bad())?;
-        let host = parsed.host().ok_or_else(bad)?;
-        let local = matches!(host, "127.0.0.1" | "[::1]" | "localhost");
-        match parsed.scheme_str() {
-            Some("https") => {}
-            Some("http") if local || token.is_none() => {}
-            Some("http") => return Err(KuboError::OpenToken(url.to_owned())),
-            _ => return Err(bad()),
+        // without what may be a password in it
+        let shown = url.rsplit('@').next().unwrap_or_default();
+        let parsed = BaseUrl::parse(url).map_err(|_| KuboError::Url(shown.to_owned()))?;
+        if token.is_some() && !parsed.is_https() && !parsed.is_loopback() {
+            return Err(KuboError::OpenToken(shown.to_owned()));
         }
         let agent = Agent::config_builder()
             .timeout_connect(Some(CONNECT))
@@ -112,7 +109,7 @@ impl Rpc {
             .new_agent();
         Ok(Self {
             agent,
-            url: url.trim_end_matches('/').to_owned(),
+            url: parsed.as_str().to_owned(),
             token: token.map(authorization),
         })
     }

@@ -115,6 +115,10 @@ impl State {
         if self.waiting.is_empty() {
             return Ok(());
         }
+        if !self.asked {
+            // a head that has its pin already must not be given another
+            self.refresh(rpc)?;
+        }
         let blocks: Vec<&Block> = self.waiting.values().collect();
         send(rpc, &mut self.pins, &blocks)?;
         self.waiting.clear();
