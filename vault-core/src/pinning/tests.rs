@@ -275,6 +275,23 @@ fn a_fresh_root_makes_the_service_look_again() {
     assert_ne!(disk.held().unwrap().root(), before);
 }
 
+#[test]
+fn a_root_that_was_held_and_is_gone_is_made_anew() {
+    let (mut disk, canaries, mut model) = (service(), MemoryStore::new(), Model::default());
+    run(&mut disk, &canaries, &mut model, wanted(0)).unwrap();
+    model.progress(PinStatus::Pinned);
+    run(&mut disk, &canaries, &mut model, wanted(0)).unwrap();
+    let lost = disk.held().unwrap().root();
+    assert!(canaries.list().unwrap().is_empty(), "nobody else has them");
+    model = Model::default(); // the account ran out, and everything with it
+    run(&mut disk, &canaries, &mut model, wanted(0)).unwrap();
+    model.progress(PinStatus::Pinned);
+    let outcome = run(&mut disk, &canaries, &mut model, wanted(0)).unwrap();
+    assert!(outcome.settled);
+    assert_ne!(disk.held().unwrap().root(), lost);
+    assert_eq!(model.pins.len(), 1);
+}
+
 /// A service that has some blocks.
 struct Keeps(MemoryStore);
 

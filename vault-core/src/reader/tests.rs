@@ -330,6 +330,13 @@ fn a_lost_device_reads_nothing_new_after_recovery() {
         .grants(doctor.vault.device(), &*storage.blocks(), now)
         .unwrap();
     assert_eq!(Following::records(&views).len(), 2);
+
+    // nor does a ticket that the lost device could make move anything
+    let device = doctor.vault.device();
+    let ticket = Ticket::open(&shared.tickets[0].1, device, now).unwrap();
+    let before = following.clone();
+    following.accept_again(&ticket);
+    assert!(following == before);
 }
 
 #[test]

@@ -62,11 +62,24 @@ pub fn run(context: &Context, args: &Verify) -> Result<Exit> {
     let mut pinning = Pinning::open(&home, &vault)?;
     let chosen = pinning.chosen(&args.names)?;
     if chosen.is_empty() {
-        context.out.note("no pinning service yet");
+        context
+            .out
+            .note("no pinning service yet: `medvault pin add NAME --endpoint URL`");
     }
+    let several = chosen.len() > 1;
     let mut worst = Exit::Ok;
     for mut service in chosen {
-        let exit = one(context, args, size, &mut pinning, &mut vault, &mut service)?;
+        let exit = match one(context, args, size, &mut pinning, &mut vault, &mut service) {
+            Ok(exit) => exit,
+            Err(error) if several => {
+                // the others are to be asked all the same
+                context
+                    .out
+                    .warn(format!("{}: {}", service.name, error.message));
+                Exit::Partial
+            }
+            Err(error) => return Err(error),
+        };
         worst = match (worst, exit) {
             (Exit::Integrity, _) | (_, Exit::Integrity) => Exit::Integrity,
             (Exit::Ok, other) => other,
