@@ -167,10 +167,11 @@ impl Proof {
                     }
                 }
                 assert_eq!(out.iter().map(|r| r.grant).collect::<BTreeSet<_>>(), hit);
+                // also one that meets no grant ends those whose time is over
+                self.model.settle(time);
                 if hit.is_empty() {
                     return false;
                 }
-                self.model.settle(time);
             }
             Op::Step { grant, budget } => {
                 let pending = self.patient.vault.pending_rekeys().unwrap();
