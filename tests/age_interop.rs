@@ -5,19 +5,19 @@
 //! Without `npm` or `go` the test is skipped, except where `CI` is set.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests
 
+#[path = "peers/tools.rs"]
+mod tools;
+
+use std::env;
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs, thread};
+use std::process::Command;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use vault_core::{
     EnvelopeError, IdentityKey, RecipientKey, decrypt_with, decrypt_with_passphrase, encrypt_to,
     encrypt_with_passphrase, open_envelope, seal_envelope,
 };
-
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop");
 
 /// Another implementation behind the small command line of `tests/interop/age_tool.*`.
 struct Tool {
@@ -29,26 +29,9 @@ struct Tool {
 
 impl Tool {
     fn try_run(&self, args: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
-        let mut child = Command::new(&self.program)
-            .args(&self.first_args)
-            .args(args)
-            .env("AGE_TOOL_PACKAGES", &self.packages)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let output = thread::scope(|scope| {
-            // a tool that fails early stops reading; its exit status says why
-            scope.spawn(move || stdin.write_all(input).ok());
-            child.wait_with_output().unwrap()
-        });
-        if output.status.success() {
-            Ok(output.stdout)
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
+        let mut command = Command::new(&self.program);
+        command.args(&self.first_args).args(args);
+        tools::run(command.env("AGE_TOOL_PACKAGES", &self.packages), input)
     }
 
     fn run(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
@@ -57,67 +40,25 @@ impl Tool {
     }
 }
 
-/// Where the tools are installed: beside the build's own output.
-fn tools_folder() -> PathBuf {
-    let test_binary = env::current_exe().unwrap();
-    let target = test_binary.ancestors().nth(3).unwrap();
-    let folder = target.join("interop-tools");
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
-
-fn must(command: &mut Command) {
-    let output = command.output().unwrap();
-    assert!(
-        output.status.success(),
-        "{command:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-}
-
-/// Whether `program` is there; without it a test is skipped, but fails where `CI` is set.
-fn available(program: &str, version_arg: &str) -> bool {
-    let found = Command::new(program).arg(version_arg).output().is_ok();
-    assert!(found || env::var_os("CI").is_none(), "{program} is missing");
-    if !found {
-        println!("skipped: no {program}");
-    }
-    found
-}
-
 fn npm() -> Option<Tool> {
-    if !available("npm", "--version") || !available("node", "--version") {
-        return None;
-    }
-    let packages = tools_folder().join("npm");
-    fs::create_dir_all(&packages).unwrap();
-    let lock = fs::read(Path::new(SOURCES).join("package-lock.json")).unwrap();
-    if fs::read(packages.join("installed.json")).ok().as_ref() != Some(&lock) {
-        for file in ["package.json", "package-lock.json", ".npmrc"] {
-            fs::copy(Path::new(SOURCES).join(file), packages.join(file)).unwrap();
-        }
-        let mut install = Command::new("npm");
-        install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
-        must(install.current_dir(&packages));
-        fs::write(packages.join("installed.json"), &lock).unwrap();
-    }
+    let packages = tools::npm(Path::new(tools::SOURCES), "npm")?;
     Some(Tool {
         name: "npm age-encryption",
         program: "node".into(),
-        first_args: vec![Path::new(SOURCES).join("age_tool.mjs").into()],
+        first_args: vec![Path::new(tools::SOURCES).join("age_tool.mjs").into()],
         packages,
     })
 }
 
 fn go() -> Option<Tool> {
-    if !available("go", "version") {
+    if !tools::available(&[("go", "version")]) {
         return None;
     }
     let name = format!("age_tool_go{}", env::consts::EXE_SUFFIX);
-    let program = tools_folder().join(name);
+    let program = tools::folder("age").join(name);
     let mut build = Command::new("go");
     build.args(["build", "-trimpath", "-o"]).arg(&program);
-    must(build.arg(".").current_dir(SOURCES));
+    tools::must(build.arg(".").current_dir(tools::SOURCES));
     Some(Tool {
         name: "Go filippo.io/age",
         program,

@@ -5,74 +5,31 @@
 //! set.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests
 
+#[path = "peers/tools.rs"]
+mod tools;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
-use std::{env, fs, thread};
 
 use vault_core::{
     Block, CarReader, CarSection, Codec, Content, Device, MemoryStorage, NewRecord, RecoveryWords,
     Vault, VaultStorage as _, record, system_clock,
 };
 
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/car");
-
-/// Whether `program` is there; without it a test is skipped, but fails where `CI` is set.
-fn available(program: &str) -> bool {
-    let found = Command::new(program).arg("--version").output().is_ok();
-    assert!(found || env::var_os("CI").is_none(), "{program} is missing");
-    if !found {
-        println!("skipped: no {program}");
-    }
-    found
-}
-
-/// Installs the package beside the build's own output; the folder.
+/// Installs the package and the program that drives it; the folder.
 fn install() -> Option<PathBuf> {
-    if !available("npm") || !available("node") {
-        return None;
-    }
-    let test_binary = env::current_exe().unwrap();
-    let target = test_binary.ancestors().nth(3).unwrap();
-    let folder = target.join("interop-tools/npm-car");
-    fs::create_dir_all(&folder).unwrap();
-    let sources = Path::new(SOURCES);
-    fs::copy(sources.join("car_tool.mjs"), folder.join("car_tool.mjs")).unwrap();
-    let lock = fs::read(sources.join("package-lock.json")).unwrap();
-    if fs::read(folder.join("installed.json")).ok().as_ref() != Some(&lock) {
-        for file in ["package.json", "package-lock.json", ".npmrc"] {
-            fs::copy(sources.join(file), folder.join(file)).unwrap();
-        }
-        let mut install = Command::new("npm");
-        install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
-        let output = install.current_dir(&folder).output().unwrap();
-        let err = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{err}");
-        fs::write(folder.join("installed.json"), &lock).unwrap();
-    }
+    let sources = Path::new(tools::SOURCES).join("car");
+    let folder = tools::npm(&sources, "npm-car")?;
+    std::fs::copy(sources.join("car_tool.mjs"), folder.join("car_tool.mjs")).unwrap();
     Some(folder)
 }
 
 fn run(folder: &Path, args: &[&str], input: &[u8]) -> Vec<u8> {
-    let mut child = Command::new("node")
-        .arg("car_tool.mjs")
-        .args(args)
-        .current_dir(folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let output = thread::scope(|scope| {
-        // a tool that fails early stops reading; its exit status says why
-        scope.spawn(move || stdin.write_all(input).ok());
-        child.wait_with_output().unwrap()
-    });
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{args:?}: {err}");
-    output.stdout
+    let mut command = Command::new("node");
+    command.arg("car_tool.mjs").args(args).current_dir(folder);
+    tools::run(&mut command, input).unwrap_or_else(|error| panic!("{args:?}: {error}"))
 }
 
 #[test]

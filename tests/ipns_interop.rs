@@ -4,15 +4,14 @@
 //! once. Without `npm` the test is skipped, except where `CI` is set.
 #![allow(clippy::unwrap_used, clippy::expect_used)] // tests
 
-use std::io::Write as _;
+#[path = "peers/tools.rs"]
+mod tools;
+
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::{env, fs};
+use std::process::Command;
 
 use vault_core::{Device, Head, IpnsError, IpnsName, IpnsRecord, PublicKey, RecoveryWords};
 use vault_core::{MemoryStorage, Vault, system_clock};
-
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/ipns");
 
 /// The seed of the specification's example.
 const SEED: &str = "0303030303030303030303030303030303030303030303030303030303030303";
@@ -28,49 +27,17 @@ struct Tool(PathBuf);
 
 impl Tool {
     fn found() -> Option<Self> {
-        let there = |program| Command::new(program).arg("--version").output().is_ok();
-        let found = there("npm") && there("node");
-        assert!(found || env::var_os("CI").is_none(), "npm is missing");
-        if !found {
-            println!("skipped: no npm");
-            return None;
-        }
-        let test_binary = env::current_exe().unwrap();
-        let target = test_binary.ancestors().nth(3).unwrap();
-        let packages = target.join("interop-tools/npm-ipns");
-        fs::create_dir_all(&packages).unwrap();
-        let lock = fs::read(Path::new(SOURCES).join("package-lock.json")).unwrap();
-        if fs::read(packages.join("installed.json")).ok().as_ref() != Some(&lock) {
-            for file in ["package.json", "package-lock.json", ".npmrc"] {
-                fs::copy(Path::new(SOURCES).join(file), packages.join(file)).unwrap();
-            }
-            let mut install = Command::new("npm");
-            install.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]);
-            let output = install.current_dir(&packages).output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            assert!(output.status.success(), "npm ci: {said}");
-            fs::write(packages.join("installed.json"), &lock).unwrap();
-        }
-        Some(Self(packages))
+        let sources = Path::new(tools::SOURCES).join("ipns");
+        tools::npm(&sources, "npm-ipns").map(Self)
     }
 
     fn try_run(&self, args: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
-        let mut child = Command::new("node")
-            .arg(Path::new(SOURCES).join("ipns_tool.mjs"))
+        let mut command = Command::new("node");
+        command
+            .arg(Path::new(tools::SOURCES).join("ipns/ipns_tool.mjs"))
             .args(args)
-            .env("IPNS_TOOL_PACKAGES", &self.0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        // records are shorter than a pipe holds
-        let _ = child.stdin.take().unwrap().write_all(input);
-        let output = child.wait_with_output().unwrap();
-        match output.status.success() {
-            true => Ok(output.stdout),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
+            .env("IPNS_TOOL_PACKAGES", &self.0);
+        tools::run(&mut command, input)
     }
 
     fn run(&self, args: &[&str], input: &[u8]) -> Vec<u8> {

@@ -7,5 +7,7 @@ mod records;
 mod second_reader;
 mod sharing;
 mod texts;
+#[path = "../peers/tools.rs"]
+mod tools;
 mod vaults;
 mod world;

@@ -6,12 +6,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::tools;
+
 #[test]
 fn the_second_reader_reads_everything() {
-    let found = Command::new("go").arg("version").output().is_ok();
-    assert!(found || std::env::var_os("CI").is_none(), "go is missing");
-    if !found {
-        println!("skipped: no go");
+    if !tools::available(&[("go", "version")]) {
         return;
     }
     let script = concat!(

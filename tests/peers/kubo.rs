@@ -5,16 +5,17 @@
 //! Without `go` the tests are skipped, except where `CI` is set.
 #![allow(dead_code, clippy::unwrap_used, clippy::expect_used)] // several tests, each uses a part
 
+#[path = "tools.rs"]
+mod tools;
+
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
 const VERSION: &str = "0.39.0";
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/kubo");
 
 /// Longest wait for the daemon to be ready, on a machine with much else to do.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -109,24 +110,7 @@ impl Kubo {
 
     /// The same; the error is what it prints on standard error.
     pub fn try_run_with(&self, args: &[&str], input: &[u8]) -> Result<Vec<u8>, String> {
-        let mut child = self
-            .ipfs()
-            .args(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let output = thread::scope(|scope| {
-            // a command that fails early stops reading; its exit status says why
-            scope.spawn(move || stdin.write_all(input).ok());
-            child.wait_with_output().unwrap()
-        });
-        match output.status.success() {
-            true => Ok(output.stdout),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        }
+        tools::run(self.ipfs().args(args), input)
     }
 
     /// Starts the daemon again, with the folder and ports of before.
@@ -208,39 +192,24 @@ fn free_ports<const N: usize>() -> [u16; N] {
 
 /// The built program. Tests in several processes build it once.
 fn program() -> Option<PathBuf> {
-    let found = Command::new("go").arg("version").output().is_ok();
-    assert!(found || env::var_os("CI").is_none(), "go is missing");
-    if !found {
-        println!("skipped: no go");
+    if !tools::available(&[("go", "version")]) {
         return None;
     }
-    let test_binary = env::current_exe().unwrap();
-    let target = test_binary.ancestors().nth(3).unwrap();
-    let folder = target.join("interop-tools").join(format!("kubo-{VERSION}"));
-    fs::create_dir_all(&folder).unwrap();
+    let folder = tools::folder(&format!("kubo-{VERSION}"));
     let program = folder.join("ipfs");
-    let lock = File::create(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
+    let _lock = tools::lock(&folder);
     if !program.is_file() {
-        build(&folder.join("ipfs.new"));
-        fs::rename(folder.join("ipfs.new"), &program).unwrap();
+        let new = folder.join("ipfs.new");
+        // one dependency refuses versions of Go that it was not tested with unless it is told to
+        let mut build = Command::new("go");
+        build
+            .args(["build", "-mod=readonly", "-buildvcs=false", "-trimpath"])
+            .args(["-tags", "untested_go_version", "-ldflags", "-s -w", "-o"])
+            .arg(&new)
+            .arg("github.com/ipfs/kubo/cmd/ipfs")
+            .current_dir(Path::new(tools::SOURCES).join("kubo"));
+        tools::must(&mut build);
+        fs::rename(new, &program).unwrap();
     }
     Some(program)
-}
-
-fn build(into: &Path) {
-    // one dependency refuses versions of Go that it was not tested with unless it is told to
-    let output = Command::new("go")
-        .args(["build", "-mod=readonly", "-buildvcs=false", "-trimpath"])
-        .args(["-tags", "untested_go_version", "-ldflags", "-s -w", "-o"])
-        .arg(into)
-        .arg("github.com/ipfs/kubo/cmd/ipfs")
-        .current_dir(SOURCES)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "go build: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
 }

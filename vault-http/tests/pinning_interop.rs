@@ -4,11 +4,14 @@
 //! Without `npm` the test is skipped, except where `CI` is set.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../../tests/peers/tools.rs"]
+mod tools;
+
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
 
 use vault_core::pinning::{
     PinService, PinStatus, SyncOutcome, TokenSource, Wanted, sync, withdraw,
@@ -16,8 +19,6 @@ use vault_core::pinning::{
 use vault_core::{Block, BlockStore, Cid, Codec, MemoryStore};
 use vault_http::client::{BaseUrl, Http, HttpError, Token};
 use vault_http::pinning::{Account, Filter, PinRequest, PinningError, PinningService};
-
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/pinning");
 
 /// The service, ended when dropped.
 struct Mock {
@@ -28,7 +29,7 @@ struct Mock {
 impl Mock {
     /// `None`: there is no npm.
     fn start() -> Option<Self> {
-        let packages = install()?;
+        let packages = tools::npm(&Path::new(tools::SOURCES).join("pinning"), "pinning")?;
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
@@ -72,40 +73,6 @@ impl Drop for Mock {
         let _ = self.process.kill(); // it may have ended by itself
         let _ = self.process.wait();
     }
-}
-
-/// Installs the package beside the build's own output, once.
-fn install() -> Option<PathBuf> {
-    for program in ["node", "npm"] {
-        let found = Command::new(program).arg("--version").output().is_ok();
-        assert!(found || env::var_os("CI").is_none(), "{program} is missing");
-        if !found {
-            println!("skipped: no {program}");
-            return None;
-        }
-    }
-    let test_binary = env::current_exe().unwrap();
-    let target = test_binary.ancestors().nth(3).unwrap();
-    let folder = target.join("interop-tools/pinning");
-    fs::create_dir_all(&folder).unwrap();
-    let lock = fs::read(Path::new(SOURCES).join("package-lock.json")).unwrap();
-    if fs::read(folder.join("installed.json")).ok().as_ref() != Some(&lock) {
-        for file in ["package.json", "package-lock.json", ".npmrc"] {
-            fs::copy(Path::new(SOURCES).join(file), folder.join(file)).unwrap();
-        }
-        let output = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(&folder)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        fs::write(folder.join("installed.json"), &lock).unwrap();
-    }
-    Some(folder)
 }
 
 fn cid(number: u8) -> Cid {

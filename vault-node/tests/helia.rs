@@ -7,14 +7,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
+#[path = "../../tests/peers/tools.rs"]
+mod tools;
 
-use std::fs::{self, File};
+use std::fs::{self};
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
-use std::{env, iter};
 
 use common::{Party, blocks, client, fetch_all, first_address};
 use serde_json::{Value, json};
@@ -23,7 +25,6 @@ use vault_core::{
     RecordMeta, RecoveryWords, Scope, ShareRequest, Vault, VaultStorage,
 };
 
-const SOURCES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/interop/helia");
 const NODE_MAJOR: u32 = 22;
 
 /// A helia node that does what it is told, ended when dropped.
@@ -38,9 +39,10 @@ struct Helia {
 impl Helia {
     /// Starts one; `None` when there is no `npm`.
     fn start() -> Option<Self> {
-        let packages = packages()?;
+        let sources = Path::new(tools::SOURCES).join("helia");
+        let packages = tools::npm(&sources, "helia")?;
         let mut child = Command::new(node(&packages))
-            .arg(Path::new(SOURCES).join("helia_tool.mjs"))
+            .arg(sources.join("helia_tool.mjs"))
             .env("HELIA_TOOL_PACKAGES", &packages)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -135,37 +137,6 @@ fn fill(seed: u32, length: usize) -> Vec<u8> {
         .collect()
 }
 
-/// Where the packages are installed. Tests in several processes install them once.
-fn packages() -> Option<PathBuf> {
-    let found = Command::new("npm").arg("--version").output().is_ok();
-    assert!(found || env::var_os("CI").is_none(), "npm is missing");
-    if !found {
-        println!("skipped: no npm");
-        return None;
-    }
-    let test_binary = env::current_exe().unwrap();
-    let target = test_binary.ancestors().nth(3).unwrap();
-    let folder = target.join("interop-tools").join("helia");
-    fs::create_dir_all(&folder).unwrap();
-    let lock = File::create(folder.join("lock")).unwrap();
-    lock.lock().unwrap();
-    let wanted = fs::read(Path::new(SOURCES).join("package-lock.json")).unwrap();
-    if fs::read(folder.join("installed.json")).ok().as_ref() != Some(&wanted) {
-        for file in ["package.json", "package-lock.json", ".npmrc"] {
-            fs::copy(Path::new(SOURCES).join(file), folder.join(file)).unwrap();
-        }
-        let install = Command::new("npm")
-            .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"])
-            .current_dir(&folder)
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&install.stderr);
-        assert!(install.status.success(), "npm ci: {said}");
-        fs::write(folder.join("installed.json"), &wanted).unwrap();
-    }
-    Some(folder)
-}
-
 /// A Node that is new enough.
 fn node(packages: &Path) -> PathBuf {
     let version = Command::new("node").arg("--version").output();
@@ -203,6 +174,7 @@ fn vault_with_a_grant() -> Vec<Block> {
             labels: Default::default(),
             media_type: "application/fhir+json".into(),
             source_id: None,
+            ..RecordMeta::default()
         },
         source: None,
         content: Content::Bytes(content.into()),
