@@ -61,6 +61,7 @@ pub fn add_file(vault: &mut Vault, path: &Path) -> Fallible<()> {
         labels: Default::default(),
         media_type: "application/octet-stream".into(),
         source_id: None,
+        ..RecordMeta::default()
     };
     let new = NewRecord {
         meta,

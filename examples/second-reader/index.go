@@ -59,6 +59,19 @@ type indexPage struct {
 	Kinds      []string   `cbor:"k"`
 	Labels     []string   `cbor:"l"`
 	MediaTypes []string   `cbor:"m"`
+	Codes      []string   `cbor:"c,omitempty"`
+	Names      []string   `cbor:"n,omitempty"`
+	More       []rawMore  `cbor:"x,omitempty"`
+}
+
+// rawMore is what only some entries have.
+type rawMore struct {
+	_      struct{} `cbor:",toarray"`
+	Entry  uint32
+	Codes  []uint32
+	Author *uint32
+	File   *uint32
+	Origin *id16
 }
 
 type rawEntry struct {
@@ -102,6 +115,10 @@ type entry struct {
 	labels          []string
 	mediaType       string
 	source          *string
+	codes           []string
+	author          string
+	file            *string
+	origin          *id16
 	size            uint64
 	added, seq      uint64
 	contentName     *id16
@@ -122,12 +139,16 @@ func readIndex(store *blocks, vault id32, list string, pages []pageRef) ([]entry
 		if len(page.Entries) != int(ref.Count) {
 			return nil, fmt.Errorf("index page %d: %d entries instead of %d", number, len(page.Entries), ref.Count)
 		}
+		first := len(all)
 		for i := range page.Entries {
 			e, err := page.resolve(&page.Entries[i])
 			if err != nil {
 				return nil, fmt.Errorf("index page %d, entry %d: %w", number, i, err)
 			}
 			all = append(all, *e)
+		}
+		if err := page.addMore(all[first:]); err != nil {
+			return nil, fmt.Errorf("index page %d: %w", number, err)
 		}
 	}
 	return all, nil
@@ -190,6 +211,39 @@ func (p *indexPage) resolve(raw *rawEntry) (*entry, error) {
 	return e, m.check()
 }
 
+// addMore adds to the entries what only some have.
+func (p *indexPage) addMore(entries []entry) error {
+	next := uint32(0)
+	for _, more := range p.More {
+		if more.Entry < next || uint64(more.Entry) >= uint64(len(entries)) {
+			return errors.New("positions that do not rise, or lie outside")
+		}
+		next = more.Entry + 1
+		e := &entries[more.Entry]
+		var err error
+		if e.codes, err = rows(p.Codes, more.Codes); err != nil {
+			return err
+		}
+		if err := checkCodes(e.codes); err != nil {
+			return err
+		}
+		if more.Author != nil {
+			if e.author, err = row(p.Names, *more.Author); err != nil {
+				return err
+			}
+		}
+		if more.File != nil {
+			file, err := row(p.Names, *more.File)
+			if err != nil {
+				return err
+			}
+			e.file = &file
+		}
+		e.origin = more.Origin
+	}
+	return nil
+}
+
 // compare tells whether an entry says of a version what its signed header says.
 func (e *entry) compare(h *recordHeader) error {
 	m := &h.Meta
@@ -207,6 +261,14 @@ func (e *entry) compare(h *recordHeader) error {
 		differs = "media type"
 	case e.source != nil && *e.source != m.Source:
 		differs = "source name"
+	case !slices.Equal(e.codes, m.Codes):
+		differs = "codes"
+	case e.author != m.Author:
+		differs = "author"
+	case e.file != nil && (h.Source == nil || *e.file != *h.Source):
+		differs = "file name"
+	case (e.origin == nil) != (m.Origin == nil) || e.origin != nil && *e.origin != *m.Origin:
+		differs = "origin"
 	case e.size != h.Len:
 		differs = "length"
 	default:

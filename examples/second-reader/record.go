@@ -36,6 +36,9 @@ type meta struct {
 	Labels    []string `cbor:"l,omitempty"`
 	MediaType string   `cbor:"m"`
 	Source    string   `cbor:"s,omitempty"`
+	Codes     []string `cbor:"x,omitempty"`
+	Author    string   `cbor:"a,omitempty"`
+	Origin    *id16    `cbor:"o,omitempty"`
 }
 
 var categories = []string{"other", "lab", "vitals", "medication", "immunization", "condition",
@@ -74,6 +77,30 @@ func (m *meta) check() error {
 	}
 	if err := checkClean(m.Source, 128); err != nil {
 		return fmt.Errorf("source name: %w", err)
+	}
+	if err := checkClean(m.Author, 128); err != nil {
+		return fmt.Errorf("author: %w", err)
+	}
+	return checkCodes(m.Codes)
+}
+
+// checkCodes wants one to six codes of the form system|code, sorted (8.2).
+func checkCodes(codes []string) error {
+	if len(codes) > 6 {
+		return fmt.Errorf("%d codes", len(codes))
+	}
+	for i, text := range codes {
+		system, code, found := strings.Cut(text, "|")
+		if !found || code == "" || len(text) > 128 || strings.Contains(code, "|") || strings.ContainsFunc(system, unicode.IsSpace) ||
+			strings.HasPrefix(code, " ") {
+			return fmt.Errorf("code %q", text)
+		}
+		if err := checkClean(text, 128); err != nil {
+			return fmt.Errorf("code: %w", err)
+		}
+		if i > 0 && codes[i-1] >= text {
+			return errors.New("codes are not sorted and distinct")
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"os"
@@ -228,16 +229,18 @@ func TestBody(t *testing.T) {
 	plain := fromHex(t, spec["body"])
 	list, _ := openSigners(fromHex(t, spec["signers"]))
 	e := &entry{record: filled16(0x11), version: filled16(0x22), kind: "Observation", category: 1,
-		date: "2024-02-03", title: "Hemoglobin", labels: []string{"PSY"}, mediaType: "application/fhir+json", size: 5}
+		date: "2024-02-03", title: "Hemoglobin", labels: []string{"PSY"}, mediaType: "application/fhir+json", size: 5,
+		codes: []string{"loinc|718-7"}, author: "Dr Lind"}
+	header := plain[8 : 8+binary.BigEndian.Uint32(plain)]
 	b := &body{}
-	if err := b.readHeader(plain[8:8+0x198], list.vault(), list, e); err != nil {
+	if err := b.readHeader(header, list.vault(), list, e); err != nil {
 		t.Fatal(err)
 	}
 	if source := b.header.Source; source == nil || *source != "a.json" || b.header.Digest != hash([]byte("hello")) {
 		t.Errorf("body: %+v", b.header)
 	}
 	e.title = "Haemoglobin"
-	if err := b.readHeader(plain[8:8+0x198], list.vault(), list, e); err == nil {
+	if err := b.readHeader(header, list.vault(), list, e); err == nil {
 		t.Error("a title that is not that of the header is taken")
 	}
 }

@@ -108,7 +108,7 @@ pub use reader::{
     Advance, Answer, Finding, FollowError, Following, GrantView, Inbox, InboxError, Offer, Place,
     Stick, StickError, StickTaken, Verdict,
 };
-pub use record::{Category, ClinicalDate, Kind, Label, RecordMeta};
+pub use record::{Category, ClinicalDate, Code, Kind, Label, RecordMeta};
 pub use restore::{RestoreError, Restored};
 pub use seal::OpenError;
 #[cfg(feature = "testing")]

@@ -151,6 +151,9 @@ pub(crate) fn meta() -> RecordMeta {
         labels: ["HIV".parse().unwrap()].into(),
         media_type: "application/fhir+json".into(),
         source_id: Some("Observation/1".into()),
+        codes: ["loinc|718-7".parse().unwrap()].into(),
+        author: Some("Dr Lind".into()),
+        origin: Some(RecordId::from_bytes([26; 16])),
     }
 }
 
@@ -178,6 +181,7 @@ pub(crate) fn index_page() -> Vec<u8> {
         meta: meta(),
         len: 7,
         added: TIME,
+        source: Some("history.json".into()),
         location: Location::Packed {
             block: Digest::of(b"pack"),
             offset: 4000,
@@ -193,6 +197,9 @@ pub(crate) fn index_page() -> Vec<u8> {
             date: None,
             labels: BTreeSet::new(),
             source_id: None,
+            codes: BTreeSet::new(),
+            author: None,
+            origin: None,
             ..meta()
         },
         location: Location::Long {

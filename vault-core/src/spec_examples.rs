@@ -71,6 +71,9 @@ fn meta() -> RecordMeta {
         labels: ["PSY".parse().unwrap()].into(),
         media_type: "application/fhir+json".into(),
         source_id: None,
+        codes: ["loinc|718-7".parse().unwrap()].into(),
+        author: Some("Dr Lind".into()),
+        origin: None,
     }
 }
 
@@ -81,6 +84,7 @@ fn entry() -> IndexEntry {
         meta: meta(),
         len: 5,
         added: TIME,
+        source: Some("a.json".into()),
         location: Location::Packed {
             block: Digest::from_bytes([0x44; 32]),
             offset: 0,

@@ -103,6 +103,7 @@ fn record(title: &str, content: &[u8]) -> NewRecord<'static> {
             labels: Default::default(),
             media_type: "application/fhir+json".into(),
             source_id: None,
+            ..RecordMeta::default()
         },
         source: None,
         content: Content::Bytes(content.to_vec().into()),

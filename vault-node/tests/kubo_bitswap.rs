@@ -89,6 +89,7 @@ fn one_pin_in_kubo_fetches_a_whole_vault() {
             labels: Default::default(),
             media_type: "application/fhir+json".into(),
             source_id: None,
+            ..RecordMeta::default()
         },
         source: None,
         content: Content::Bytes(vec![at; usize::from(at) * 100_000].into()),

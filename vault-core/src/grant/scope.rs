@@ -141,6 +141,7 @@ mod tests {
             labels: labels.iter().map(|l| l.parse().unwrap()).collect(),
             media_type: String::new(),
             source_id: None,
+            ..RecordMeta::default()
         }
     }
 

@@ -11,7 +11,7 @@ use crate::body::Location;
 use crate::codec::{self, DecodeError};
 use crate::ids::{RecordId, VersionId};
 use crate::keys::SecretKey;
-use crate::record::{Category, ClinicalDate, Kind, Label, RecordMeta};
+use crate::record::{Category, ClinicalDate, Code, Kind, Label, RecordMeta};
 
 /// A keyed name of a content or source, 16 bytes: finds duplicates, tells others nothing.
 pub(crate) type ContentName = [u8; 16];
@@ -29,6 +29,8 @@ pub struct IndexEntry {
     pub len: u64,
     /// When it was added, in seconds since 1970-01-01 UTC.
     pub added: u64,
+    /// Name of the file it came from, without its path. Only in grant zero.
+    pub source: Option<String>,
     /// Where the sealed body lies.
     pub location: Location,
     pub(crate) cek: SecretKey,
@@ -43,6 +45,7 @@ impl IndexEntry {
     pub(crate) fn for_grant(&self) -> Self {
         let mut entry = self.clone();
         entry.name = None;
+        entry.source = None;
         entry.meta.source_id = None;
         entry
     }
@@ -70,6 +73,16 @@ struct EntryWire(
     #[serde(with = "serde_bytes")] Option<Vec<u8>>,
 );
 
+/// What only some entries have: position among the entries, codes, author, file name, origin.
+#[derive(Serialize, Deserialize)]
+struct MoreWire(u32, Vec<u32>, Option<u32>, Option<u32>, Option<RecordId>);
+
+impl MoreWire {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self(_, codes, None, None, None) if codes.is_empty())
+    }
+}
+
 /// A page: tables of what repeats, and the entries.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -84,6 +97,12 @@ struct PageWire {
     media: Vec<String>,
     #[serde(rename = "e")]
     entries: Vec<EntryWire>,
+    #[serde(rename = "c", default, skip_serializing_if = "Vec::is_empty")]
+    codes: Vec<Code>,
+    #[serde(rename = "n", default, skip_serializing_if = "Vec::is_empty")]
+    names: Vec<String>,
+    #[serde(rename = "x", default, skip_serializing_if = "Vec::is_empty")]
+    more: Vec<MoreWire>,
 }
 
 /// A table under construction.
@@ -121,13 +140,29 @@ impl Item for IndexEntry {
             Location::Packed { .. } => 12,
             Location::Long { top, .. } => 16 + 38 * top.len(),
         };
-        let source = self.meta.source_id.as_ref().map_or(0, String::len);
-        110 + location + self.meta.title.len() + source + 2 * self.meta.labels.len()
+        let texts = [&self.meta.source_id, &self.meta.author, &self.source];
+        let texts = texts.into_iter().flatten().map(|text| 4 + text.len());
+        let codes = self.meta.codes.iter().map(|code| 4 + code.as_str().len());
+        let origin = self.meta.origin.map_or(0, |_| 24);
+        let more = texts.chain(codes).sum::<usize>() + origin;
+        110 + location + self.meta.title.len() + more + 2 * self.meta.labels.len()
     }
 
     fn encode_page(items: &[Self]) -> Vec<u8> {
         let (mut blocks, mut kinds) = (Table::new(), Table::new());
         let (mut labels, mut media) = (Table::new(), Table::new());
+        let (mut codes, mut names) = (Table::new(), Table::new());
+        let more = (0..).zip(items).map(|(at, item)| {
+            let meta = &item.meta;
+            MoreWire(
+                at,
+                meta.codes.iter().map(|code| codes.row(code)).collect(),
+                meta.author.as_ref().map(|author| names.row(author)),
+                item.source.as_ref().map(|source| names.row(source)),
+                meta.origin,
+            )
+        });
+        let more = more.filter(|more| !more.is_empty()).collect();
         let entries = items.iter().map(|item| {
             let location = match &item.location {
                 Location::Packed { block, offset, len } => (
@@ -169,6 +204,9 @@ impl Item for IndexEntry {
             labels: labels.rows,
             media: media.rows,
             entries,
+            codes: codes.rows,
+            names: names.rows,
+            more,
         };
         codec::encode(&page)
     }
@@ -176,10 +214,25 @@ impl Item for IndexEntry {
     fn decode_page(bytes: &[u8]) -> Result<Vec<Self>, DecodeError> {
         let page: PageWire = codec::decode(bytes, MAX_PAGE_LEN)?;
         let tables = (&page.blocks, &page.kinds, &page.labels, &page.media);
-        page.entries
-            .into_iter()
+        let entries = page.entries.into_iter();
+        let mut entries: Vec<Self> = entries
             .map(|wire| decode_entry(wire, tables))
-            .collect()
+            .collect::<Result<_, _>>()?;
+        let mut next = 0;
+        for MoreWire(at, codes, author, source, origin) in page.more {
+            // in order and at most once for each entry: one encoding for a page
+            if at < next {
+                return Err(DecodeError::NotCanonical);
+            }
+            next = at.saturating_add(1);
+            let entry = entries.get_mut(at as usize).ok_or(DecodeError::Malformed)?;
+            let codes = codes.iter().map(|r| row(&page.codes, *r));
+            entry.meta.codes = codes.collect::<Result<_, _>>()?;
+            entry.meta.author = author.map(|r| row(&page.names, r)).transpose()?;
+            entry.source = source.map(|r| row(&page.names, r)).transpose()?;
+            entry.meta.origin = origin;
+        }
+        Ok(entries)
     }
 }
 
@@ -236,6 +289,7 @@ fn decode_entry(
         labels,
         media_type: row(media, media_type)?,
         source_id: source,
+        ..RecordMeta::default()
     };
     Ok(IndexEntry {
         record,
@@ -243,6 +297,7 @@ fn decode_entry(
         meta,
         len,
         added,
+        source: None,
         location,
         cek,
         sealed,
@@ -283,7 +338,13 @@ mod tests {
                 },
                 media_type: "application/fhir+json".into(),
                 source_id: (i == 4).then(|| "Observation/4".into()),
+                codes: (["loinc|718-7".parse().unwrap()].into_iter())
+                    .filter(|_| i % 3 == 0)
+                    .collect(),
+                author: (i % 3 == 1).then(|| "Dr Lind".into()),
+                origin: (i == 6).then(|| RecordId::from_bytes([6; 16])),
             },
+            source: (i % 5 == 0).then(|| "history.json".into()),
             len: 1234,
             added: 1_790_000_000,
             location,

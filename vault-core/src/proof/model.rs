@@ -39,6 +39,7 @@ impl Facts {
                 .collect(),
             media_type: "application/fhir+json".into(),
             source_id: Some(format!("Observation/{title}")),
+            ..RecordMeta::default()
         }
     }
 }

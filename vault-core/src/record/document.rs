@@ -34,6 +34,7 @@ fn summary_of_seen(prefix: &[u8], name: &str) -> RecordMeta {
         labels: Default::default(),
         media_type: String::new(),
         source_id: None,
+        ..RecordMeta::default()
     };
     if meta.title.is_empty() {
         meta.title = "Document".to_owned();

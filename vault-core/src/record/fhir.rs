@@ -63,6 +63,7 @@ pub(super) fn summary_of(text: &str, members: &Members<'_>) -> Result<RecordMeta
         media_type: FHIR_JSON.to_owned(),
         source_id,
         kind,
+        ..RecordMeta::default()
     })
 }
 

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Category, ClinicalDate, Kind, Label};
+use super::{Category, ClinicalDate, Code, Kind, Label};
+use crate::ids::RecordId;
 
 /// Longest title and file name, in characters.
 pub const MAX_TITLE_CHARS: usize = 200;
 /// Longest media type and source id, in characters.
 const MAX_FIELD_CHARS: usize = 128;
+/// Most codes of one record.
+pub const MAX_CODES: usize = 6;
 
 /// The header summary of a record: what lists, searches and scopes go by.
 ///
@@ -45,6 +48,43 @@ pub struct RecordMeta {
         deserialize_with = "optional_field"
     )]
     pub source_id: Option<String>,
+    /// What it is about: codes of terminologies, at most [`MAX_CODES`].
+    #[serde(
+        rename = "x",
+        default,
+        skip_serializing_if = "BTreeSet::is_empty",
+        deserialize_with = "few_codes"
+    )]
+    pub codes: BTreeSet<Code>,
+    /// Who wrote, ordered or performed it, as the record says: a person or an organisation.
+    #[serde(
+        rename = "a",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_field"
+    )]
+    pub author: Option<String>,
+    /// The record that this one was derived from; its content is the original.
+    #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<RecordId>,
+}
+
+impl Default for RecordMeta {
+    /// A document of which nothing is known.
+    fn default() -> Self {
+        Self {
+            kind: Kind::document(),
+            category: Category::Other,
+            date: None,
+            title: String::new(),
+            labels: BTreeSet::new(),
+            media_type: "application/octet-stream".to_owned(),
+            source_id: None,
+            codes: BTreeSet::new(),
+            author: None,
+            origin: None,
+        }
+    }
 }
 
 impl RecordMeta {
@@ -67,14 +107,20 @@ fn optional_field<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<S
     Ok(text.map(|text| clean(&text, MAX_FIELD_CHARS)))
 }
 
+/// No more than the first [`MAX_CODES`]; a strict encoding with more is refused.
+fn few_codes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Code>, D::Error> {
+    let codes = BTreeSet::<Code>::deserialize(deserializer)?;
+    Ok(codes.into_iter().take(MAX_CODES).collect())
+}
+
 /// A title made fit to print: white space becomes single spaces, control and direction-changing
 /// characters go, and it ends after [`MAX_TITLE_CHARS`] characters.
-pub(super) fn clean_title(text: &str) -> String {
+pub fn clean_title(text: &str) -> String {
     clean(text, MAX_TITLE_CHARS)
 }
 
-/// The same for a source id.
-pub(super) fn clean_field(text: &str) -> String {
+/// The same for an author, a media type or a source id: at most 128 characters.
+pub fn clean_field(text: &str) -> String {
     clean(text, MAX_FIELD_CHARS)
 }
 
@@ -121,6 +167,9 @@ mod tests {
             labels: ["PSY", "R"].map(|l| Label::new(l).unwrap()).into(),
             media_type: "application/fhir+json".into(),
             source_id: Some("Observation/123".into()),
+            codes: ["loinc|718-7".parse().unwrap()].into(),
+            author: Some("Dr Lind".into()),
+            origin: Some(RecordId::from_bytes([7; 16])),
         }
     }
 
@@ -130,7 +179,13 @@ mod tests {
         assert!(meta.is_sensitive());
         assert_eq!(decode(&encode(&meta), 1000), Ok(meta.clone()));
         meta.date = None;
-        meta.source_id = None;
+        meta = RecordMeta {
+            source_id: None,
+            author: None,
+            origin: None,
+            ..meta
+        };
+        meta.codes.clear();
         meta.labels.clear();
         assert!(!meta.is_sensitive());
         assert_eq!(decode(&encode(&meta), 1000), Ok(meta.clone()));

@@ -6,6 +6,7 @@
 
 mod bundle;
 mod category;
+mod code;
 mod date;
 mod document;
 mod fhir;
@@ -19,12 +20,13 @@ mod split;
 mod xml;
 
 pub use category::{Category, ParseCategoryError};
+pub use code::{Code, ParseCodeError};
 pub use date::{ClinicalDate, ParseDateError};
 pub(crate) use date::{days_from_civil, days_in_month};
 pub use fhir::{FHIR_JSON, FhirError, summary};
 pub use kind::{Kind, ParseKindError};
 pub use label::{Label, ParseLabelError};
 pub(crate) use meta::clean;
-pub use meta::{MAX_TITLE_CHARS, RecordMeta};
+pub use meta::{MAX_CODES, MAX_TITLE_CHARS, RecordMeta, clean_field, clean_title};
 pub use sniff::{SNIFF_LEN, Sniffed, sniff};
 pub use split::{Import, Item, MAX_FHIR_LEN, Problem, read, read_line};

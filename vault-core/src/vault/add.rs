@@ -19,7 +19,7 @@ use crate::body::{
 use crate::ids::{RecordId, VaultId, VersionId};
 use crate::index::{ContentName, IndexEntry};
 use crate::keys::{KeyPurpose, SecretKey, derive};
-use crate::record::{Label, RecordMeta};
+use crate::record::{Label, MAX_CODES, RecordMeta};
 
 /// Contents up to this length are sealed in one piece when their packed form fits, in bytes.
 const SMALL: u64 = PACKED_MAX - 16 * 1024;
@@ -306,6 +306,7 @@ impl<'t, 'v> Adder<'t, 'v> {
             meta: summary,
             len: 0,
             added: self.tx.now,
+            source: source.as_deref().and_then(file_name),
             location: Location::Packed {
                 block: Digest::from_bytes([0; 32]),
                 offset: 0,
@@ -321,7 +322,7 @@ impl<'t, 'v> Adder<'t, 'v> {
             version: entry.version,
             prev,
             created: self.tx.now,
-            source: source.as_deref().and_then(file_name),
+            source: entry.source.clone(),
             meta,
             device,
         };
@@ -369,6 +370,9 @@ fn capped(mut meta: RecordMeta) -> RecordMeta {
     if meta.labels.len() > MAX_LABELS {
         meta.labels = meta.labels.into_iter().take(MAX_LABELS).collect();
         meta.labels.insert(Label::unclear());
+    }
+    while meta.codes.len() > MAX_CODES {
+        meta.codes.pop_last();
     }
     meta
 }

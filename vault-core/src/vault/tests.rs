@@ -44,6 +44,7 @@ pub(crate) fn meta(title: &str, category: Category) -> RecordMeta {
         labels: Default::default(),
         media_type: "application/fhir+json".into(),
         source_id: Some(format!("Observation/{title}")),
+        ..RecordMeta::default()
     }
 }
 

@@ -405,5 +405,6 @@ fn unread(name: &str) -> RecordMeta {
         labels: [Label::unclear()].into(),
         media_type: "application/json".to_owned(),
         source_id: None,
+        ..RecordMeta::default()
     }
 }
