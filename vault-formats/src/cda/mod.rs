@@ -1,0 +1,1 @@
+//! HL7 CDA R2 documents, as portals hand them out (C-CDA).

@@ -1,0 +1,1 @@
+//! Records written for other programs: FHIR collections, bulk NDJSON, patient summaries.

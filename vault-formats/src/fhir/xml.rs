@@ -1,0 +1,1 @@
+//! FHIR in XML, turned into JSON.

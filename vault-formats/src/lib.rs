@@ -1,0 +1,27 @@
+//! Other people's formats: what a portal, a laboratory, a disc or a phone hands a patient.
+//!
+//! The core keeps records and knows FHIR in JSON. This crate understands the rest: it recognises a
+//! file by its content, says what it is and whom it is about, and derives FHIR R4 resources from
+//! formats that are not FHIR, each with its provenance. The original stays as it is, byte for byte.
+//! On the way out it writes what people and other programs read.
+//!
+//! Everything here is bounded in memory whatever the input, and nothing here talks to a network.
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+mod apple;
+mod cda;
+mod container;
+mod derive;
+mod dicom;
+mod export;
+mod fhir;
+mod health_card;
+mod hl7v2;
+mod overview;
+mod person;
+mod understood;
+
+pub use derive::{Derived, Deriver};
+pub use person::{Person, SamePerson};
+pub use understood::{Moment, Understood};
