@@ -21,6 +21,7 @@ type body struct {
 	left    uint64 // of the content
 	padding uint64
 	digest  stdhash.Hash
+	same    *sameHash
 }
 
 // openBody finds the body of an entry, opens it and checks its header (8, 8.1). The signers list is
@@ -28,7 +29,7 @@ type body struct {
 func openBody(store *blocks, vault id32, list *signers, e *entry) (*body, error) {
 	fields := [][]byte{vault[:], e.record[:], e.version[:], []byte(e.kind)}
 	bodyContext := context("body", fields...)
-	b := &body{digest: sha256.New()}
+	b := &body{digest: sha256.New(), same: newSameHash(e.mediaType)}
 	var err error
 	var total uint64
 	if e.depth == nil {
@@ -121,6 +122,7 @@ func (b *body) Read(out []byte) (int, error) {
 	}
 	n, err := b.plain.Read(out[:min(uint64(len(out)), b.left)])
 	b.digest.Write(out[:n])
+	b.same.Write(out[:n])
 	b.left -= uint64(n)
 	if err != nil {
 		return n, endless(err)

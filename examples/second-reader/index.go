@@ -224,7 +224,7 @@ func (p *indexPage) addMore(entries []entry) error {
 		if e.codes, err = rows(p.Codes, more.Codes); err != nil {
 			return err
 		}
-		if err := checkCodes(e.codes); err != nil {
+		if err := checkCodes(e.codes, mostCodes); err != nil {
 			return err
 		}
 		if more.Author != nil {

@@ -12,15 +12,18 @@ import (
 // recordView is a version as it is printed. The fields of its JSON are sorted.
 type recordView struct {
 	Added     string   `json:"added"`
+	Author    *string  `json:"author"`
 	Bytes     uint64   `json:"bytes"`
 	Category  string   `json:"category"`
+	Codes     []string `json:"codes"`
 	Date      *string  `json:"date"`
-	File      string   `json:"file,omitempty"`
-	FileName  *string  `json:"file_name,omitempty"`
+	File      *string  `json:"file"`
 	Kind      string   `json:"kind"`
 	Labels    []string `json:"labels"`
 	MediaType string   `json:"media_type"`
+	Origin    *id16    `json:"origin"`
 	Record    id16     `json:"record"`
+	SavedAs   string   `json:"saved_as,omitempty"`
 	Source    *string  `json:"source_id"`
 	Title     string   `json:"title"`
 	Version   id16     `json:"version"`
@@ -29,9 +32,13 @@ type recordView struct {
 func view(e *entry) recordView {
 	v := recordView{Record: e.record, Version: e.version, Kind: e.kind, Category: categoryName(e.category),
 		Title: e.title, Labels: append([]string{}, e.labels...), MediaType: e.mediaType, Source: e.source,
+		Codes: append([]string{}, e.codes...), File: e.file, Origin: e.origin,
 		Bytes: e.size, Added: moment(e.added)}
 	if e.date != "" {
 		v.Date = &e.date
+	}
+	if e.author != "" {
+		v.Author = &e.author
 	}
 	return v
 }
@@ -86,7 +93,7 @@ func (r *report) taker(folder string, all bool, last map[id16]id16) func(e *entr
 			return err
 		}
 		v := view(e)
-		v.File, v.FileName = name, b.header.Source
+		v.SavedAs, v.File = name, b.header.Source
 		r.entry(v)
 		return nil
 	}

@@ -81,12 +81,15 @@ func (m *meta) check() error {
 	if err := checkClean(m.Author, 128); err != nil {
 		return fmt.Errorf("author: %w", err)
 	}
-	return checkCodes(m.Codes)
+	return checkCodes(m.Codes, mostCodes)
 }
 
-// checkCodes wants one to six codes of the form system|code, sorted (8.2).
-func checkCodes(codes []string) error {
-	if len(codes) > 6 {
+// mostCodes is how many codes a record has at most (8.2).
+const mostCodes = 6
+
+// checkCodes wants at most so many codes of the form system|code, sorted (8.2).
+func checkCodes(codes []string, most int) error {
+	if len(codes) > most {
 		return fmt.Errorf("%d codes", len(codes))
 	}
 	for i, text := range codes {

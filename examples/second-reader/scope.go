@@ -10,6 +10,7 @@ import (
 // scope says which records a grant takes in (10.7).
 type scope struct {
 	All           bool         `cbor:"all" json:"all"`
+	Codes         []string     `cbor:"codes,omitempty" json:"codes,omitempty"`
 	Kinds         []string     `cbor:"kinds" json:"kinds"`
 	Since         *string      `cbor:"since" json:"since"`
 	Until         *string      `cbor:"until" json:"until"`
@@ -26,7 +27,7 @@ type categoryList []uint16
 var notSensitive = []string{"U", "L", "M", "N"}
 
 func (s *scope) check() error {
-	texts := [][]string{s.Kinds, s.WithLabels, s.WithoutLabels}
+	texts := [][]string{s.Codes, s.Kinds, s.WithLabels, s.WithoutLabels}
 	for _, list := range texts {
 		if !ascending(list, strings.Compare) {
 			return errors.New("scope: an array is not sorted and distinct")
@@ -35,6 +36,9 @@ func (s *scope) check() error {
 	if !ascending(s.Categories, func(a, b uint16) int { return int(a) - int(b) }) ||
 		!ascending(s.Records, func(a, b id16) int { return strings.Compare(string(a[:]), string(b[:])) }) {
 		return errors.New("scope: an array is not sorted and distinct")
+	}
+	if err := checkCodes(s.Codes, len(s.Codes)); err != nil {
+		return fmt.Errorf("scope: %w", err)
 	}
 	for _, bound := range []*string{s.Since, s.Until} {
 		if bound != nil && !isDate(*bound) {
@@ -53,11 +57,32 @@ func ascending[T any](list []T, compare func(a, b T) int) bool {
 	return true
 }
 
-// holds tells whether a record is in the scope by id, kind, category and labels: rules 1 to 3. The
+// isAbout tells whether one of the codes is asked for. ToLower would fold more than ASCII letters.
+func (s *scope) isAbout(codes []string) bool {
+	lower := func(c rune) rune {
+		if 'A' <= c && c <= 'Z' {
+			return c + 'a' - 'A'
+		}
+		return c
+	}
+	for _, text := range codes {
+		system, code, _ := strings.Cut(text, "|")
+		for _, asked := range s.Codes {
+			wantedSystem, wanted, _ := strings.Cut(asked, "|")
+			if (wantedSystem == "" || wantedSystem == system) && strings.Map(lower, code) == strings.Map(lower, wanted) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// holds tells whether a record is in the scope by id, kind, category, codes and labels: rules 1 to 3. The
 // dates of rule 4 need the full date of the signed header, which an index entry has to the day only.
 func (s *scope) holds(e *entry) bool {
 	named := slices.Contains(s.Records, e.record)
-	if !s.All && !named && !slices.Contains(s.Kinds, e.kind) && !slices.Contains(s.Categories, uint16(e.category)) {
+	if !s.All && !named && !slices.Contains(s.Kinds, e.kind) &&
+		!slices.Contains(s.Categories, uint16(e.category)) && !s.isAbout(e.codes) {
 		return false
 	}
 	for _, label := range e.labels {

@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use vault_core::Home;
+use vault_core::record::SensitivityRule;
 use vault_http::client::BaseUrl;
 
 use crate::error::{Error, Exit, Result};
@@ -25,6 +26,32 @@ pub struct Config {
     pub iroh: Iroh,
     /// The patient's node.
     pub serve: Serve,
+    /// What files become when they are added.
+    pub import: Import,
+}
+
+/// What files become when they are added.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Import {
+    /// Files with keys of the issuers of SMART Health Cards.
+    pub issuer_keys: Vec<std::path::PathBuf>,
+    /// More codes that make a record sensitive.
+    pub sensitive: Vec<SensitiveCode>,
+}
+
+/// A rule for sensitive codes, `SYSTEM|CODE = LABEL`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SensitiveCode(pub SensitivityRule);
+
+impl TryFrom<String> for SensitiveCode {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let rule = text.parse::<SensitivityRule>();
+        rule.map(Self).map_err(|error| error.to_string())
+    }
 }
 
 /// The IPFS network.
@@ -184,6 +211,16 @@ pub const KEYS: &[Key] = &[
         "addresses under which others reach this node",
     ),
     key(
+        "import.issuer_keys",
+        Form::List,
+        "files with keys of the issuers of health cards",
+    ),
+    key(
+        "import.sensitive",
+        Form::List,
+        "codes that make a record sensitive: icd10cm|Z71* = PSY",
+    ),
+    key(
         "serve.private",
         Form::Flag,
         "serve blocks only to those who hold a grant",
@@ -297,6 +334,7 @@ mod tests {
             let value = match key.name {
                 "ipfs.dht" => "client",
                 "serve.listen_heads" => "127.0.0.1:4",
+                "import.sensitive" => "icd10|Z71* = PSY",
                 "serve.private" => "true",
                 _ => "http://127.0.0.1:5001",
             };

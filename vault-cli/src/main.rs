@@ -19,6 +19,7 @@ mod passphrase;
 mod place;
 mod progress;
 mod publish;
+mod resources;
 mod services;
 mod show;
 mod table;

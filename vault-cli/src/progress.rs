@@ -6,6 +6,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::Output;
 
+/// A bar of bytes; silent where nobody watches.
+pub fn bytes(out: Output, len: u64) -> ProgressBar {
+    let bar = bar(out, len, "");
+    let style = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {msg}";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar
+}
+
 /// A bar of `len` steps of `what`; silent where nobody watches.
 pub fn bar(out: Output, len: u64, what: &'static str) -> ProgressBar {
     let watched = std::io::stderr().is_terminal() && !out.quiet && !out.json;

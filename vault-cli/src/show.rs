@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use vault_core::{IndexEntry, Label};
+use vault_core::{Code, IndexEntry, Label};
 
 use crate::ids::Ids;
 use crate::output::WARN;
@@ -23,6 +23,10 @@ pub fn entry_json(entry: &IndexEntry) -> Value {
         "labels": meta.labels.iter().map(Label::as_str).collect::<Vec<_>>(),
         "media_type": meta.media_type,
         "source_id": meta.source_id,
+        "codes": meta.codes.iter().map(Code::as_str).collect::<Vec<_>>(),
+        "author": meta.author,
+        "file": entry.source,
+        "origin": meta.origin.map(|origin| origin.to_string()),
         "bytes": entry.len,
         "added": time::rfc3339(entry.added),
     })
@@ -57,6 +61,17 @@ pub fn labels(labels: &BTreeSet<Label>) -> String {
             .collect::<Vec<_>>()
             .join(","),
     }
+}
+
+/// A text from elsewhere in one line: what could move the terminal or forge a line is shown as `\u{fffd}`.
+pub fn line(text: &str) -> String {
+    let odd = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|c| if odd(c) { '\u{fffd}' } else { c })
+        .collect()
 }
 
 /// A number of bytes in words.

@@ -128,6 +128,15 @@ pub fn lasting(seconds: u64) -> String {
     }
 }
 
+/// Today, where this device is.
+pub fn today() -> Result<vault_core::ClinicalDate> {
+    let text = day(now());
+    text.parse().map_err(|_| {
+        let what = format!("the clock of this device says {text}");
+        Error::new(crate::error::Exit::Failure, "clock", what).hint("set the clock")
+    })
+}
+
 /// Now, in seconds since 1970-01-01 UTC.
 pub fn now() -> u64 {
     (vault_core::system_clock())()

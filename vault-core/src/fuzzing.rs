@@ -451,6 +451,15 @@ fn record(bytes: &[u8]) {
     }
     let _ = record::read_line(bytes, 1);
     let _ = record::sniff(bytes, name, Some(bytes.len() as u64));
+    let streamed: std::io::Result<()> = record::BundleReader::new(bytes, name).read(|found| {
+        if let record::Streamed::Piece(piece) = found {
+            let start = piece.start as usize;
+            let there = bytes.get(start..start + piece.bytes.len());
+            assert_eq!(there, Some(&piece.bytes[..]));
+        }
+        Ok(())
+    });
+    assert!(streamed.is_ok());
 }
 
 #[cfg(test)]

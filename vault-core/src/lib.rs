@@ -89,8 +89,8 @@ pub use envelope::{
 };
 pub use grant::{
     AccessRefusal, BlockReader, BlockReaders, Decision, DirectoryError, Ends, Extent,
-    GrantKeyError, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE, Purpose, Reason, Scope, Terms,
-    TermsError, Ticket, TicketError, sign_block_access,
+    GrantKeyError, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE, ParsePresetError, Preset, Purpose,
+    Reason, Scope, Terms, TermsError, Ticket, TicketError, sign_block_access,
 };
 pub use head::{Head, HeadError, MAX_HEAD_LEN, log_origin};
 pub use home::{CacheStore, Home, HomeStorage};
@@ -108,7 +108,9 @@ pub use reader::{
     Advance, Answer, Finding, FollowError, Following, GrantView, Inbox, InboxError, Offer, Place,
     Stick, StickError, StickTaken, Verdict,
 };
-pub use record::{Category, ClinicalDate, Code, Kind, Label, RecordMeta};
+pub use record::{
+    Category, ClinicalDate, Code, Kind, Label, RecordMeta, Sensitivity, SensitivityRule,
+};
 pub use restore::{RestoreError, Restored};
 pub use seal::OpenError;
 #[cfg(feature = "testing")]
@@ -116,12 +118,12 @@ pub use seal::OpenError;
 pub use store::conformance;
 pub use store::{
     BlockSource, BlockStore, CachedSource, CarStore, ChainedStore, Fetcher, MemoryStore,
-    SourceError, StoreError, refuse_zeros,
+    RecentSource, SourceError, StoreError, refuse_zeros,
 };
 pub use vault::{
     AddReport, Added, Adder, Archive, ArchiveError, Archived, AuditReport, BadEntry, BlockReport,
     Clock, ContactInfo, Content, GrantInfo, GrantStatus, MemoryStorage, NewRecord, OpenRecord,
-    PinnerAck, Preview, Receipt, ReceiptError, RekeyProgress, Revocation, RevokeTarget,
-    ShareRequest, Shared, StorageError, Vault, VaultError, VaultStats, VaultStorage, WriteGuard,
-    system_clock,
+    Opener, PinnerAck, Preview, Receipt, ReceiptError, RekeyProgress, Relabelled, Revocation,
+    RevokeTarget, ShareRequest, Shared, StorageError, Vault, VaultError, VaultStats, VaultStorage,
+    WriteGuard, system_clock,
 };

@@ -94,6 +94,7 @@ pub(crate) fn scope() -> Scope {
         records: [RecordId::from_bytes([21; 16])].into(),
         kinds: ["Observation".parse().unwrap()].into(),
         categories: [Category::Lab].into(),
+        codes: Default::default(),
         since: Some("2024-02".parse().unwrap()),
         until: None,
         with_labels: ["HIV".parse().unwrap()].into(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
-use vault_core::record::{clean_field, summary};
+use vault_core::record::{FhirError, clean_field, clean_title, summary};
 use vault_core::{Digest, Label, RecordMeta};
 use zeroize::Zeroizing;
 
@@ -61,10 +61,14 @@ impl Deriver {
 
     /// The id that the next resource will get: 32 hexadecimal digits.
     pub fn next_id(&self) -> String {
+        self.id_at(self.targets.len())
+    }
+
+    fn id_at(&self, place: usize) -> String {
         let mut hash = Sha256::new();
         hash.update(b"medvault derived resource\0");
         hash.update(self.original.as_bytes());
-        hash.update((self.targets.len() as u64).to_be_bytes());
+        hash.update((place as u64).to_be_bytes());
         let full = hash.finalize();
         full.iter().take(16).map(|b| format!("{b:02x}")).collect()
     }
@@ -92,6 +96,26 @@ impl Deriver {
             meta,
             content: Zeroizing::new(content.into_bytes()),
         });
+    }
+
+    /// The reference that a resource of this type gets when it is added after `ahead` others.
+    pub(crate) fn reference_ahead(&self, kind: &str, ahead: usize) -> String {
+        format!("{kind}/{}", self.id_at(self.targets.len() + ahead))
+    }
+
+    /// Adds a resource that is FHIR already and keeps its id; `reference` is its `Type/id`.
+    ///
+    /// # Errors
+    /// [`FhirError`] when the core cannot read it; then nothing is added.
+    pub(crate) fn add_existing(&mut self, reference: &str, json: String) -> Result<(), FhirError> {
+        let mut meta = summary(&json)?;
+        meta.labels.extend(self.labels.iter().cloned());
+        self.targets.push(reference.to_owned());
+        self.out.push(Derived {
+            meta,
+            content: Zeroizing::new(json.into_bytes()),
+        });
+        Ok(())
     }
 
     /// Adds a file that lies inside the original, for example a PDF, as it is.
@@ -158,6 +182,10 @@ impl Deriver {
             });
             if let Value::Object(provenance) = provenance {
                 self.add("Provenance", provenance, []);
+                // people look for what it came from, not for the type
+                if let Some(own) = self.out.last_mut() {
+                    own.meta.title = clean_title(&format!("Derived from {format}"));
+                }
             }
         }
         self.out
@@ -197,6 +225,26 @@ mod tests {
         assert_eq!(provenance["target"][0]["reference"], json!(patient));
         assert_eq!(provenance["target"].as_array().unwrap().len(), 2);
         assert!(derived[2].meta.labels.contains(&"R".parse().unwrap()));
+    }
+
+    #[test]
+    fn ids_are_known_ahead_and_existing_ones_are_kept() {
+        let mut deriver = deriver();
+        let ahead = deriver.reference_ahead("Observation", 2);
+        deriver.add("Patient", Map::new(), []);
+        let kept = r#"{"resourceType":"Condition","id":"c1"}"#;
+        deriver.add_existing("Condition/c1", kept.into()).unwrap();
+        assert_eq!(
+            deriver.add_existing("Condition/c2", "{}".into()),
+            Err(FhirError::NoResourceType)
+        );
+        assert_eq!(deriver.add("Observation", Map::new(), []), ahead);
+        let derived = deriver.finish("a test");
+        assert_eq!(derived.len(), 4);
+        assert_eq!(*derived[1].content, kept.as_bytes());
+        assert!(derived[1].meta.labels.contains(&"R".parse().unwrap()));
+        let provenance: Value = serde_json::from_slice(&derived[3].content).unwrap();
+        assert_eq!(provenance["target"][1]["reference"], "Condition/c1");
     }
 
     #[test]

@@ -14,14 +14,25 @@ mod cda;
 mod container;
 mod derive;
 mod dicom;
-mod export;
+mod door;
+pub mod export;
 mod fhir;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod health_card;
 mod hl7v2;
-mod overview;
+pub mod overview;
 mod person;
 mod understood;
 
 pub use derive::{Derived, Deriver};
+pub use door::{
+    Counts, Door, DryShelf, Format, InMemory, MAX_WHOLE, OnDisk, Once, ReadSeek, Remark, Report,
+    Shelf, Source, Stranger, VaultShelf, recognise,
+};
+pub use export::Resource;
+pub use health_card::{IssuerKeys, IssuerKeysError};
+pub use overview::{Line, Shown, Summary, SummaryBuilder};
 pub use person::{Person, SamePerson};
 pub use understood::{Moment, Understood};

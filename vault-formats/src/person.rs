@@ -1,6 +1,8 @@
 //! Whom a file is about.
 
+use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 use vault_core::ClinicalDate;
 
 /// A person as a file names them.
@@ -25,7 +27,38 @@ pub enum SamePerson {
     Other,
 }
 
+/// Longest list of names of one resource that is read, in bytes.
+const MAX_NAMES_LEN: usize = 64 << 10;
+/// Most names, words of a name, and characters of a word that are compared.
+const MOST_COMPARED: usize = 64;
+
+/// What is read of a Patient resource; all else is passed over without being kept.
+#[derive(Deserialize)]
+struct PatientWire<'a> {
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "birthDate")]
+    born: Option<&'a RawValue>,
+}
+
 impl Person {
+    /// The person that the JSON of a FHIR Patient describes, in bounded memory; `None` when it names
+    /// nobody, or is no JSON.
+    pub fn from_patient_json(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text)
+            .ok()?
+            .trim_start_matches('\u{feff}');
+        let wire: PatientWire<'_> = serde_json::from_str(text).ok()?;
+        let small = |raw: Option<&RawValue>| -> Option<Value> {
+            let raw = raw.filter(|raw| raw.get().len() <= MAX_NAMES_LEN)?;
+            serde_json::from_str(raw.get()).ok()
+        };
+        let mut patient = serde_json::Map::new();
+        patient.extend(small(wire.name).map(|name| ("name".to_owned(), name)));
+        patient.extend(small(wire.born).map(|born| ("birthDate".to_owned(), born)));
+        Self::from_patient(&Value::Object(patient))
+    }
+
     /// The person a FHIR Patient resource of any release describes; `None` when it names nobody.
     pub fn from_patient(patient: &Value) -> Option<Self> {
         let mut person = Self::default();
@@ -93,6 +126,15 @@ impl Person {
         }
     }
 
+    /// Whether the names agree, as far as both have any; the dates of birth are not looked at.
+    pub fn has_name_of(&self, other: &Self) -> bool {
+        let nameless = |person: &Self| Self {
+            born: None,
+            ..person.clone()
+        };
+        nameless(self).compare(&nameless(other)) == SamePerson::Same
+    }
+
     fn all_names(&self) -> Vec<String> {
         self.given.iter().chain(&self.family).cloned().collect()
     }
@@ -108,16 +150,23 @@ fn same_day(a: &str, b: &str) -> bool {
 /// Whether two lists have a word in common; `None` when one is empty.
 fn agree(a: &[String], b: &[String]) -> Option<bool> {
     let words = |names: &[String]| -> Vec<String> {
-        let words = names
-            .iter()
-            .flat_map(|name| name.split(|c: char| !c.is_alphanumeric()));
-        words.map(folded).filter(|word| !word.is_empty()).collect()
+        let names = names.iter().take(MOST_COMPARED);
+        let words = names.flat_map(|name| {
+            let words = name.split(|c: char| !c.is_alphanumeric());
+            words.filter(|word| !word.is_empty()).take(MOST_COMPARED)
+        });
+        let words = words.take(MOST_COMPARED).map(folded);
+        words.filter(|word| !word.is_empty()).collect()
     };
     let (a, b) = (words(a), words(b));
     if a.is_empty() || b.is_empty() {
         return None;
     }
-    Some(a.iter().any(|word| b.contains(word)))
+    // an initial stands for a name only where there is nothing else
+    let long = |words: &[String]| words.iter().any(|word| word.chars().count() > 1);
+    let both_long = long(&a) && long(&b);
+    let counts = |word: &&String| !both_long || word.chars().count() > 1;
+    Some(a.iter().filter(counts).any(|word| b.contains(word)))
 }
 
 /// A word in lower case, without the accents of western European names and without the digits that
@@ -126,6 +175,7 @@ fn folded(word: &str) -> String {
     let mut out = String::new();
     for c in word
         .chars()
+        .take(MOST_COMPARED)
         .flat_map(char::to_lowercase)
         .filter(|c| !c.is_numeric())
     {
@@ -189,6 +239,12 @@ mod tests {
         ] {
             assert_eq!(mira.compare(&other), SamePerson::Other, "{other:?}");
         }
+        // a shared initial is no shared name
+        let twin = person("Tomas J", "Lindström", "1980-05-06");
+        assert_eq!(
+            person("Mira J", "Lindström", "1980-05-06").compare(&twin),
+            SamePerson::Unclear
+        );
     }
 
     #[test]

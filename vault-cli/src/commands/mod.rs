@@ -7,6 +7,7 @@ mod config;
 mod contact;
 mod demo;
 mod doctor;
+mod export;
 mod grant;
 mod head;
 mod identity;
@@ -15,12 +16,15 @@ mod init;
 mod man;
 mod move_blocks;
 mod pin;
-mod record;
+pub mod record;
 mod restore;
 mod revoke;
+mod scope;
 mod serve;
 mod share;
+mod show;
 mod status;
+mod summary;
 
 use std::process::ExitCode;
 
@@ -40,6 +44,11 @@ pub enum Command {
     Contact(contact::Contact),
     #[command(subcommand)]
     Record(record::Record),
+    Show(show::ShowArgs),
+    Summary(summary::SummaryArgs),
+    Export(export::Export),
+    #[command(subcommand)]
+    Scope(scope::ScopeCommand),
     Share(share::Share),
     #[command(subcommand)]
     Grant(grant::Grant),
@@ -84,6 +93,10 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Identity(command) => identity::run(context, command),
         Command::Contact(command) => contact::run(context, command),
         Command::Record(command) => record::run(context, command),
+        Command::Show(args) => show::run(context, &args),
+        Command::Summary(args) => summary::run(context, &args),
+        Command::Export(args) => export::run(context, &args),
+        Command::Scope(command) => scope::run(context, &command),
         Command::Share(args) => share::run(context, &args),
         Command::Grant(command) => grant::run(context, command),
         Command::Revoke(args) => revoke::run(context, &args),

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 use vault_core::{
-    Category, ClinicalDate, Extent, IndexEntry, Kind, Label, Preview, Purpose, RecordId, Scope,
-    ShareRequest, Shared, Vault,
+    Category, ClinicalDate, Code, Extent, IndexEntry, Kind, Label, Preset, Preview, Purpose,
+    RecordId, Scope, ShareRequest, Shared, Vault,
 };
 
 use crate::context::Context;
@@ -71,6 +71,15 @@ struct Choice {
     #[arg(long, value_name = "CATEGORY")]
     category: Vec<Category>,
 
+    /// Code, such as 4548-4 or loinc|4548-4; may be repeated
+    #[arg(long, value_name = "CODE")]
+    code: Vec<Code>,
+
+    /// A scope with a name, such as emergency or labs-2y: `medvault scope list` explains them.
+    /// Other conditions add to what it selects, or narrow it
+    #[arg(long, value_name = "NAME")]
+    scope: Option<Preset>,
+
     /// Every record, as far as the other conditions allow
     #[arg(long)]
     all: bool,
@@ -103,19 +112,28 @@ impl Choice {
             .iter()
             .map(|text| ids.find(text, "record", "record list"))
             .collect();
-        let scope = Scope {
-            all: self.all,
-            records: records?,
-            kinds: self.kind.iter().cloned().collect(),
-            categories: self.category.iter().copied().collect(),
-            since: self.since.clone(),
-            until: self.until_date.clone(),
-            with_labels: self.with_label.iter().cloned().collect(),
-            without_labels: self.without_label.iter().cloned().collect(),
+        let mut scope = match self.scope {
+            Some(preset) => preset.scope(&time::today()?),
+            None => Scope::default(),
         };
+        scope.all |= self.all;
+        scope.records.extend(records?);
+        scope.kinds.extend(self.kind.iter().cloned());
+        scope.categories.extend(self.category.iter().copied());
+        scope.codes.extend(self.code.iter().cloned());
+        scope.with_labels.extend(self.with_label.iter().cloned());
+        scope
+            .without_labels
+            .extend(self.without_label.iter().cloned());
+        if self.since.is_some() {
+            scope.since.clone_from(&self.since);
+        }
+        if self.until_date.is_some() {
+            scope.until.clone_from(&self.until_date);
+        }
         if scope.is_empty() {
             return Err(Error::usage("nothing is named that is to be shared")
-                .hint("name records, --kind, --category or --all"));
+                .hint("name records, --scope, --kind, --category, --code or --all"));
         }
         Ok(scope)
     }

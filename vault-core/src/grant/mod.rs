@@ -6,6 +6,7 @@
 mod access;
 mod directory;
 mod envelope;
+mod preset;
 mod root;
 mod scope;
 mod terms;
@@ -21,6 +22,7 @@ pub use directory::DirectoryError;
 pub(crate) use directory::{Directory, Pointer, Relation};
 pub use envelope::GrantKeyError;
 pub(crate) use envelope::{open_grant_key, seal_grant_key};
+pub use preset::{ParsePresetError, Preset};
 pub(crate) use root::{GrantRoot, ZERO, root_context};
 pub use scope::{Decision, Reason, Scope};
 pub(crate) use terms::TermsDraft;

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::RecordId;
-use crate::record::{Category, ClinicalDate, Kind, Label, RecordMeta};
+use crate::record::{Category, ClinicalDate, Code, Kind, Label, RecordMeta};
 
-/// Which records a grant opens. All conditions must hold; within `records`, `kinds` and
-/// `categories` together one match is enough, and a scope with none of them and without `all`
+/// Which records a grant opens. All conditions must hold; within `records`, `kinds`, `categories`
+/// and `codes` together one match is enough, and a scope with none of them and without `all`
 /// selects nothing.
 ///
 /// Records with a sensitive label stay out unless the label is named in `with_labels` or the record
-/// itself is named in `records`.
+/// itself is named in `records`. A record that was derived from another is decided by itself, like
+/// any: its original may stay out, and may come in without it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scope {
@@ -28,6 +29,9 @@ pub struct Scope {
     /// Categories.
     #[serde(default)]
     pub categories: BTreeSet<Category>,
+    /// Codes of what a record is about; one without a system stands for the code in any.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub codes: BTreeSet<Code>,
     /// Earliest clinical date. Records without a date stay out when a date is asked for.
     #[serde(default)]
     pub since: Option<ClinicalDate>,
@@ -45,7 +49,7 @@ pub struct Scope {
 /// Why a record is not in a scope.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// Not one of the records, kinds or categories asked for.
+    /// Not one of the records, kinds, categories or codes asked for.
     NotSelected,
     /// Outside the dates asked for.
     Date,
@@ -81,7 +85,11 @@ pub enum Decision {
 impl Scope {
     /// Whether the scope names nothing at all.
     pub fn is_empty(&self) -> bool {
-        !self.all && self.records.is_empty() && self.kinds.is_empty() && self.categories.is_empty()
+        !self.all
+            && self.records.is_empty()
+            && self.kinds.is_empty()
+            && self.categories.is_empty()
+            && self.codes.is_empty()
     }
 
     /// Decides over one record.
@@ -102,7 +110,8 @@ impl Scope {
         let selected = self.all
             || named
             || self.kinds.contains(&meta.kind)
-            || self.categories.contains(&meta.category);
+            || self.categories.contains(&meta.category)
+            || self.is_about(&meta.codes);
         if !selected {
             return Some(Reason::NotSelected);
         }
@@ -126,11 +135,17 @@ impl Scope {
             Some(_) => Some(Reason::Date),
         }
     }
+
+    fn is_about(&self, codes: &BTreeSet<Code>) -> bool {
+        let asked_for = |code: &Code| self.codes.iter().any(|wanted| code.matches(wanted));
+        codes.iter().any(asked_for)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::{decode, encode};
 
     fn meta(category: Category, labels: &[&str], date: Option<&str>) -> RecordMeta {
         RecordMeta {
@@ -201,5 +216,53 @@ mod tests {
         );
         assert!(!Scope::default().includes(&id, &meta(Category::Lab, &[], None)));
         assert!(Scope::default().is_empty());
+    }
+
+    #[test]
+    fn codes_select_like_kinds_do() {
+        let id = RecordId::random();
+        let about = |codes: &[&str], labels: &[&str]| RecordMeta {
+            codes: codes.iter().map(|code| code.parse().unwrap()).collect(),
+            ..meta(Category::Lab, labels, None)
+        };
+        let scope = |code: &str| Scope {
+            codes: [code.parse().unwrap()].into(),
+            ..Scope::default()
+        };
+        let result = about(&["loinc|4548-4", "1.2.3|HbA1c"], &[]);
+        for (code, hit) in [
+            ("loinc|4548-4", true),
+            ("4548-4", true),
+            ("1.2.3|hba1c", true),
+            ("snomed|4548-4", false),
+            ("loinc|4548", false),
+        ] {
+            assert_eq!(scope(code).includes(&id, &result), hit, "{code}");
+        }
+        assert!(!scope("4548-4").is_empty());
+        assert!(!scope("4548-4").includes(&id, &about(&[], &[])));
+        assert!(!scope("4548-4").includes(&id, &about(&["loinc|4548-4"], &["HIV"])));
+        // what it was derived from plays no part
+        let derived = RecordMeta {
+            origin: Some(RecordId::random()),
+            ..result
+        };
+        assert!(scope("4548-4").includes(&id, &derived));
+    }
+
+    #[test]
+    fn scopes_without_codes_keep_their_bytes() {
+        let old = Scope {
+            all: true,
+            ..Scope::default()
+        };
+        let bytes = encode(&old);
+        assert!(!bytes.windows(5).any(|window| window == b"codes"));
+        assert_eq!(decode::<Scope>(&bytes, 1000), Ok(old.clone()));
+        let new = Scope {
+            codes: ["loinc|4548-4".parse().unwrap()].into(),
+            ..old
+        };
+        assert_eq!(decode::<Scope>(&encode(&new), 1000), Ok(new));
     }
 }

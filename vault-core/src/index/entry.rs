@@ -339,12 +339,12 @@ mod tests {
                 media_type: "application/fhir+json".into(),
                 source_id: (i == 4).then(|| "Observation/4".into()),
                 codes: (["loinc|718-7".parse().unwrap()].into_iter())
-                    .filter(|_| i % 3 == 0)
+                    .filter(|_| i.is_multiple_of(3))
                     .collect(),
                 author: (i % 3 == 1).then(|| "Dr Lind".into()),
                 origin: (i == 6).then(|| RecordId::from_bytes([6; 16])),
             },
-            source: (i % 5 == 0).then(|| "history.json".into()),
+            source: i.is_multiple_of(5).then(|| "history.json".into()),
             len: 1234,
             added: 1_790_000_000,
             location,

@@ -8,12 +8,15 @@ use proptest::sample::Index;
 
 use crate::grant::Scope;
 use crate::ids::{GrantId, RecordId, VersionId};
-use crate::record::{Category, RecordMeta};
+use crate::record::{Category, Label, RecordMeta};
 
 pub(super) const READERS: usize = 3;
 const CATEGORIES: [Category; 3] = [Category::Lab, Category::Note, Category::Medication];
 const KINDS: [&str; 2] = ["Observation", "DocumentReference"];
 const DATES: [&str; 2] = ["2019-05-06", "2024-02-03"];
+const CODES: [&str; 3] = ["loinc|4548-4", "loinc|718-7", "1.2.3|718-7"];
+/// A question without a system, which two of the codes answer.
+const ASKED: [&str; 2] = ["loinc|4548-4", "718-7"];
 const LABELS: [Option<&str>; 4] = [None, None, Some("N"), Some("HIV")];
 
 /// What the scopes look at.
@@ -23,6 +26,7 @@ pub(super) struct Facts {
     kind: usize,
     date: usize,
     label: usize,
+    code: usize,
     pub(super) long: bool,
 }
 
@@ -39,9 +43,21 @@ impl Facts {
                 .collect(),
             media_type: "application/fhir+json".into(),
             source_id: Some(format!("Observation/{title}")),
+            codes: [CODES[self.code].parse().unwrap()].into(),
             ..RecordMeta::default()
         }
     }
+}
+
+/// What to add and what to remove so that a record has this label and no other.
+pub(super) fn label_change(label: usize) -> (Vec<Label>, Vec<Label>) {
+    let add = LABELS[label];
+    let other = LABELS.iter().filter(|other| **other != add);
+    let parsed = |label: &Option<&str>| label.map(|label| label.parse().unwrap());
+    (
+        parsed(&add).into_iter().collect(),
+        other.filter_map(parsed).collect(),
+    )
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +65,7 @@ pub(super) enum Pick {
     All,
     Category(usize),
     Kind(usize),
+    Code(usize),
     Records(Vec<Index>),
 }
 
@@ -71,6 +88,11 @@ pub(super) enum Op {
     },
     Remove {
         record: Index,
+    },
+    /// The patient's own label in the place of the others.
+    Relabel {
+        record: Index,
+        label: usize,
     },
     Share {
         readers: usize,
@@ -107,13 +129,15 @@ fn facts() -> impl Strategy<Value = Facts> {
         0..2usize,
         0..2usize,
         0..4usize,
+        0..3usize,
         prop::bool::weighted(0.12),
     )
-        .prop_map(|(category, kind, date, label, long)| Facts {
+        .prop_map(|(category, kind, date, label, code, long)| Facts {
             category,
             kind,
             date,
             label,
+            code,
             long,
         })
 }
@@ -123,6 +147,7 @@ fn scope() -> impl Strategy<Value = ScopeDraft> {
         2 => Just(Pick::All),
         2 => (0..3usize).prop_map(Pick::Category),
         1 => (0..2usize).prop_map(Pick::Kind),
+        1 => (0..2usize).prop_map(Pick::Code),
         1 => prop::collection::vec(any::<Index>(), 1..4).prop_map(Pick::Records),
     ];
     (pick, any::<bool>(), prop::bool::weighted(0.25)).prop_map(|(pick, sensitive, recent)| {
@@ -145,6 +170,7 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         6 => prop::collection::vec(facts(), 1..5).prop_map(|facts| Op::Add { facts }),
         4 => (any::<Index>(), facts()).prop_map(|(record, facts)| Op::Update { record, facts }),
         2 => any::<Index>().prop_map(|record| Op::Remove { record }),
+        3 => (any::<Index>(), 0..4usize).prop_map(|(record, label)| Op::Relabel { record, label }),
         7 => share.prop_map(|(readers, scope, standing, life)| Op::Share { readers, scope, standing, life }),
         3 => (any::<Index>(), any::<bool>()).prop_map(|(grant, rekey)| Op::RevokeGrant { grant, rekey }),
         3 => (0..READERS, any::<bool>()).prop_map(|(reader, rekey)| Op::RevokeContact { reader, rekey }),
@@ -171,6 +197,7 @@ impl ModelScope {
             Pick::All => true,
             Pick::Category(category) => facts.category == *category,
             Pick::Kind(kind) => facts.kind == *kind,
+            Pick::Code(asked) => (facts.code > 0) == (*asked == 1),
             Pick::Records(_) => named,
         };
         let open = facts.label != 3 || self.draft.sensitive || named;
@@ -186,6 +213,7 @@ impl ModelScope {
             Pick::All => scope.all = true,
             Pick::Category(category) => drop(scope.categories.insert(CATEGORIES[*category])),
             Pick::Kind(kind) => drop(scope.kinds.insert(KINDS[*kind].parse().unwrap())),
+            Pick::Code(asked) => drop(scope.codes.insert(ASKED[*asked].parse().unwrap())),
             Pick::Records(_) => {}
         }
         if self.draft.sensitive {
@@ -261,6 +289,28 @@ impl Model {
             }
         }
         self.versions.insert(version, new);
+    }
+
+    /// What the newest version of a record becomes under another label: its content and facts, unless
+    /// it has the label already.
+    pub(super) fn relabelled(&self, record: RecordId, label: usize) -> Option<(Vec<u8>, Facts)> {
+        let newest = &self.versions[&self.newest[&record]];
+        let facts = Facts {
+            label,
+            ..newest.facts
+        };
+        let changes = LABELS[label] != LABELS[newest.facts.label];
+        changes.then(|| (newest.content.clone(), facts))
+    }
+
+    /// The grants in force in which any version of a record is readable.
+    pub(super) fn open_in(&self, record: RecordId, now: u64) -> BTreeSet<GrantId> {
+        let holds = |version: &VersionId| self.versions[version].record == record;
+        let grants = self.grants.iter().filter(|grant| {
+            let in_force = !grant.ended && grant.expires.is_none_or(|expires| now < expires);
+            in_force && grant.versions.iter().any(holds)
+        });
+        grants.map(|grant| grant.id).collect()
     }
 
     pub(super) fn remove(&mut self, record: RecordId) {

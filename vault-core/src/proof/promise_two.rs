@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use zeroize::Zeroizing;
 
-use super::model::{Facts, Model, ModelGrant, Op, READERS, op};
+use super::model::{Facts, Model, ModelGrant, Op, READERS, label_change, op};
 use super::support::{Reader, all_blocks, catalogue, head, now, storage_of};
 use crate::grant::{Directory, Extent, GrantRoot, open_grant_key, root_context};
 use crate::ids::{GrantId, VersionId};
@@ -149,6 +149,27 @@ impl Proof {
                 self.model.settle(time);
                 self.model.remove(record);
             }
+            Op::Relabel { record, label } if !self.model.records.is_empty() => {
+                let record = *record.get(&self.model.records);
+                let (add, remove) = label_change(*label);
+                let open = self.model.open_in(record, time);
+                let out = self.patient.vault.relabel(&record, &add, &remove).unwrap();
+                // also one that changes nothing ends the grants whose time is over
+                self.model.settle(time);
+                match (out.version, self.model.relabelled(record, *label)) {
+                    (Some(version), Some((content, facts))) => {
+                        assert_eq!(
+                            out.still_readable.iter().copied().collect::<BTreeSet<_>>(),
+                            open
+                        );
+                        self.model.add(version, record, content, facts);
+                    }
+                    (version, changed) => {
+                        assert!(version.is_none() && changed.is_none());
+                        return false;
+                    }
+                }
+            }
             Op::Share { .. } => return self.share(op, time),
             Op::RevokeGrant { grant, rekey } if !self.model.grants.is_empty() => {
                 let at = grant.index(self.model.grants.len());
@@ -210,7 +231,9 @@ impl Proof {
                 self.patient.storage = storage;
                 self.model.settle(time);
             }
-            Op::Update { .. } | Op::Remove { .. } | Op::RevokeGrant { .. } => return false,
+            Op::Update { .. } | Op::Remove { .. } | Op::Relabel { .. } | Op::RevokeGrant { .. } => {
+                return false;
+            }
         }
         true
     }

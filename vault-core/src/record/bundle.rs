@@ -1,12 +1,16 @@
 //! FHIR in one JSON value: a resource, a bundle, a list, or a `providers` envelope.
 //!
+//! A bundle is taken apart into its resources. One of type `document` or `message` was attested as a
+//! whole, so it is a record besides, and its resources are parts of that record.
+//!
 //! Sources: FHIR R4, resource Bundle; the other two are what exporters write in practice.
 
 use serde_json::value::RawValue;
 
-use super::json::{Members, elements};
+use super::json::{Members, elements, too_deep};
 use super::split::{Import, Item};
-use super::{FhirError, fhir, meta};
+use super::whole::WholeDraft;
+use super::{FhirError, RecordMeta, fhir, meta};
 
 /// Bundles in bundles are opened this deep.
 const MAX_BUNDLES: usize = 8;
@@ -20,13 +24,35 @@ pub(super) fn add_resource<'a>(
     at: &str,
     import: &mut Import,
 ) {
-    let mut splitter = Splitter {
-        text,
-        base,
-        import: std::mem::take(import),
-    };
+    let mut splitter = Splitter::new(text, base);
+    splitter.import = std::mem::take(import);
     splitter.resource(raw, members, at, None, 0);
     *import = splitter.import;
+}
+
+/// What a value that was cut out of a larger text ought to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// An entry of a bundle.
+    Entry,
+    /// A resource.
+    Resource,
+    /// A resource, or an entry with one.
+    Either,
+    /// All the data of one provider.
+    Provided,
+}
+
+/// The records of one value of a larger text. Ranges are within `text`.
+pub(super) fn part(text: &str, part: Part, at: &str) -> Import {
+    let mut splitter = Splitter::new(text, 0);
+    match part {
+        Part::Entry => splitter.entry(text, at, 1),
+        Part::Resource => splitter.value(text, at, None, 0),
+        Part::Either => splitter.element(text, at),
+        Part::Provided => splitter.provider(text, at),
+    }
+    splitter.import
 }
 
 /// The records of a text that is one JSON value; `None` when it is not FHIR.
@@ -35,11 +61,7 @@ pub(super) fn whole(
     text: &str,
     base: usize,
 ) -> Result<Option<Import>, serde_json::Error> {
-    let mut splitter = Splitter {
-        text,
-        base,
-        import: Import::default(),
-    };
+    let mut splitter = Splitter::new(text, base);
     if trimmed.starts_with('{') {
         let members = Members::parse(trimmed)?;
         if members.has("resourceType") {
@@ -60,7 +82,7 @@ pub(super) fn whole(
     Ok(Some(splitter.import))
 }
 
-fn is_resource_or_entry(value: &str) -> bool {
+pub(super) fn is_resource_or_entry(value: &str) -> bool {
     let has_type = |text| Members::parse(text).is_ok_and(|m: Members<'_>| m.has("resourceType"));
     has_type(value)
         || Members::parse(value).is_ok_and(|entry| entry.get("resource").is_some_and(has_type))
@@ -79,9 +101,29 @@ struct Splitter<'a> {
     /// Where that text begins in the input.
     base: usize,
     import: Import,
+    /// The item of the attested bundle that is being taken apart.
+    part_of: Option<usize>,
 }
 
 impl<'a> Splitter<'a> {
+    fn new(text: &'a str, base: usize) -> Self {
+        Self {
+            text,
+            base,
+            import: Import::default(),
+            part_of: None,
+        }
+    }
+
+    fn item(&mut self, raw: &str, meta: RecordMeta) {
+        let start = self.base + self.offset(raw);
+        self.import.items.push(Item {
+            range: start..start + raw.len(),
+            meta,
+            part_of: self.part_of,
+        });
+    }
+
     /// Adds one resource, or all that a bundle holds. `at` is empty for the file itself.
     fn resource(
         &mut self,
@@ -96,23 +138,54 @@ impl<'a> Splitter<'a> {
         if is_bundle && bundles == MAX_BUNDLES {
             self.import.report(place, "too many bundles in bundles");
         } else if is_bundle {
-            self.bundle(members, at, bundles + 1);
+            self.bundle(raw, members, at, full_url, bundles + 1);
         } else {
             match fhir::summary_of(raw, members) {
                 Ok(mut meta) => {
                     if meta.source_id.is_none() {
                         meta.source_id = full_url.map(meta::clean_field);
                     }
-                    let start = self.base + self.offset(raw);
-                    let range = start..start + raw.len();
-                    self.import.items.push(Item { range, meta });
+                    self.item(raw, meta);
                 }
                 Err(error) => self.import.report(place, &error.to_string()),
             }
         }
     }
 
-    fn bundle(&mut self, members: &Members<'a>, at: &str, bundles: usize) {
+    fn bundle(
+        &mut self,
+        raw: &'a str,
+        members: &Members<'a>,
+        at: &str,
+        full_url: Option<&str>,
+        bundles: usize,
+    ) {
+        let Some(mut draft) = WholeDraft::of(members, full_url) else {
+            return self.entries(members, at, bundles);
+        };
+        if too_deep(raw) {
+            let place = if at.is_empty() { "file" } else { at };
+            self.import.report(place, &FhirError::TooDeep.to_string());
+            return self.entries(members, at, bundles);
+        }
+        let index = self.import.items.len();
+        self.item(raw, RecordMeta::default());
+        let outer = self.part_of.replace(index);
+        let before = self.import.problems.len();
+        self.entries(members, at, bundles);
+        self.part_of = outer;
+        for part in self.import.items.iter().skip(index + 1) {
+            draft.add(&part.meta, part.part_of == Some(index));
+        }
+        if self.import.problems.len() > before || self.import.is_full() {
+            draft.has_unread_parts();
+        }
+        if let Some(item) = self.import.items.get_mut(index) {
+            item.meta = draft.finish();
+        }
+    }
+
+    fn entries(&mut self, members: &Members<'a>, at: &str, bundles: usize) {
         for entries in members.all("entry") {
             match elements(entries) {
                 Some(entries) => {
@@ -155,14 +228,17 @@ impl<'a> Splitter<'a> {
     /// Adds a list of resources, or of bundle entries.
     fn list(&mut self, values: &[&'a str], parent: &str, noun: &str) {
         for (number, value) in (1..).zip(values) {
-            let at = under(parent, noun, number);
-            let is_entry = Members::parse(value)
-                .is_ok_and(|members| !members.has("resourceType") && members.has("resource"));
-            if is_entry {
-                self.entry(value, &at, 0);
-            } else {
-                self.value(value, &at, None, 0);
-            }
+            self.element(value, &under(parent, noun, number));
+        }
+    }
+
+    fn element(&mut self, value: &'a str, at: &str) {
+        let is_entry = Members::parse(value)
+            .is_ok_and(|members| !members.has("resourceType") && members.has("resource"));
+        if is_entry {
+            self.entry(value, at, 0);
+        } else {
+            self.value(value, at, None, 0);
         }
     }
 
@@ -178,8 +254,7 @@ impl<'a> Splitter<'a> {
                     "fhir" => self.provider(value, &at),
                     // plain values describe the download; lists and objects may hold records
                     _ if value.starts_with(['[', '{']) && value.len() > 2 => {
-                        let what = format!("\"{}\" is not FHIR and was left out", brief(name));
-                        self.import.report(&at, &what);
+                        self.import.report(&at, &not_fhir(name));
                     }
                     _ => {}
                 }
@@ -214,7 +289,13 @@ impl<'a> Splitter<'a> {
     }
 }
 
-fn under(parent: &str, noun: &str, number: usize) -> String {
+/// What is said of a list or object that a provider's envelope holds besides FHIR.
+pub(super) fn not_fhir(name: &str) -> String {
+    format!("\"{}\" is not FHIR and was left out", brief(name))
+}
+
+/// The name of a place within another.
+pub(super) fn under(parent: &str, noun: &str, number: usize) -> String {
     if parent.is_empty() {
         format!("{noun} {number}")
     } else {
@@ -223,6 +304,6 @@ fn under(parent: &str, noun: &str, number: usize) -> String {
 }
 
 /// A foreign name, fit to print.
-fn brief(name: &str) -> String {
+pub(super) fn brief(name: &str) -> String {
     meta::clean_field(name).chars().take(40).collect()
 }

@@ -163,6 +163,12 @@ impl Code {
         }
     }
 
+    /// Whether it is of a system that goes by a short name.
+    pub(super) fn is_well_known(&self) -> bool {
+        let system = self.system();
+        SYSTEMS.iter().any(|(short, ..)| *short == system)
+    }
+
     /// Whether this code is the one asked for. One without a system stands for the code in any.
     pub fn matches(&self, wanted: &Self) -> bool {
         self.code().eq_ignore_ascii_case(wanted.code())
@@ -179,7 +185,7 @@ fn is_oid(text: &str) -> bool {
     text.contains('.') && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
 }
 
-fn short_name(system: &str) -> &str {
+pub(super) fn short_name(system: &str) -> &str {
     let plain = system.strip_prefix("urn:oid:").unwrap_or(system);
     let uri = plain.trim_end_matches('/');
     let known = SYSTEMS.iter().find(|(short, name, oid, others)| {

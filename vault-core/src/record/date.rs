@@ -74,6 +74,22 @@ impl ClinicalDate {
         Self(self.0.chars().take(10).collect())
     }
 
+    /// The same day so many years before, without a time of day; in a year without that day, the one
+    /// before it. Never before year 1.
+    #[must_use]
+    pub fn years_before(&self, years: u16) -> Self {
+        let parts = self.parts();
+        let year = (parts.year - i64::from(years)).max(1);
+        let mut text = format!("{year:04}");
+        if let Some(month) = parts.month {
+            text += &format!("-{month:02}");
+            if let Some(day) = parts.day {
+                text += &format!("-{:02}", day.min(days_in_month(year, month)));
+            }
+        }
+        Self(text)
+    }
+
     /// First moment, on the scale that suits a comparison with `other`.
     fn first(&self, other: &Self) -> (i64, u32) {
         self.parts().moment(other.parts().time.is_some(), true)

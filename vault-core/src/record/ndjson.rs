@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use super::FhirError;
 use super::bundle::add_resource;
 use super::json::Members;
-use super::split::{Import, has_extension};
+use super::split::{Import, TOO_MANY_VALUES, has_extension, too_many_values};
 
 /// What lines of JSON turned out to be.
 pub(super) enum Lines {
@@ -91,6 +91,9 @@ pub(super) fn add_line(line: &[u8], start: usize, number: usize, import: &mut Im
         return import.report(&at, "not valid JSON: the text is not UTF-8");
     };
     let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
+    if too_many_values(trimmed) {
+        return import.report(&at, TOO_MANY_VALUES);
+    }
     let members = match Members::parse(trimmed) {
         Ok(members) => members,
         Err(error) if error.is_data() => {

@@ -1,7 +1,7 @@
 //! Deciding from the first bytes how a file must be read.
 
 use super::ndjson::first_line_is_resource;
-use super::split::{MAX_FHIR_LEN, Problem, has_extension, is_json, too_large};
+use super::split::{MAX_FHIR_LEN, Problem, has_extension, is_json};
 use super::{RecordMeta, document};
 
 /// How many bytes of a file [`sniff`] wants to see, at most (64 KiB).
@@ -13,6 +13,9 @@ pub enum Sniffed {
     /// JSON that may be FHIR, or XML that may carry labels anywhere: read all of it and give it to
     /// [`read`](super::read), which decides.
     Fhir,
+    /// JSON that may be FHIR and is too long for that, or of a length that nobody knows: give it to
+    /// [`BundleReader`](super::BundleReader).
+    Stream,
     /// NDJSON: give each line to [`read_line`](super::read_line), so that memory stays small.
     Ndjson,
     /// A document: its bytes can be streamed, its summary is complete.
@@ -24,10 +27,23 @@ pub enum Sniffed {
     Refused(Problem),
 }
 
+/// Whether a file that begins with these bytes is to be read as JSON: it looks like it, or has the name
+/// and nothing speaks against it.
+pub fn looks_like_json(prefix: &[u8], name: &str) -> bool {
+    is_json(prefix.strip_prefix(b"\xef\xbb\xbf").unwrap_or(prefix), name)
+}
+
+/// The summary of a file as a document, by its first bytes and its name, whatever it holds. Formats
+/// that can carry labels anywhere get the label for what is unclear unless these bytes are all.
+pub fn describe(prefix: &[u8], name: &str, total_len: Option<u64>) -> RecordMeta {
+    let complete = total_len.is_some_and(|len| len <= prefix.len() as u64);
+    document::summary(prefix, name, complete)
+}
+
 /// Looks at the first bytes of a file, at most [`SNIFF_LEN`] of them, and its name.
 ///
-/// `total_len` is the length of the whole file, if it is known. JSON over
-/// [`MAX_FHIR_LEN`] is refused, unless it is NDJSON or shows no sign of FHIR.
+/// `total_len` is the length of the whole file, if it is known. JSON over [`MAX_FHIR_LEN`] that shows
+/// no sign of FHIR in these bytes is a document.
 pub fn sniff(prefix: &[u8], name: &str, total_len: Option<u64>) -> Sniffed {
     let prefix = prefix.get(..SNIFF_LEN).unwrap_or(prefix);
     if prefix.is_empty() {
@@ -53,24 +69,18 @@ pub fn sniff(prefix: &[u8], name: &str, total_len: Option<u64>) -> Sniffed {
     if first_line_is_resource(body) {
         return Sniffed::Ndjson;
     }
-    match total_len {
-        Some(len) if len > limit => {
-            if has_extension(name, &["ndjson", "jsonl"]) && contains(body, b"\"resourceType\"") {
-                return Sniffed::Ndjson;
-            }
-            if !contains(body, b"\"resourceType\"") && !contains(body, b"\"providers\"") {
-                return Sniffed::Document {
-                    meta: document::summary(prefix, name, complete),
-                };
-            }
-            let len = usize::try_from(len).unwrap_or(usize::MAX);
-            match too_large(len).problems.pop() {
-                Some(problem) => Sniffed::Refused(problem),
-                None => Sniffed::Fhir,
-            }
-        }
-        _ => Sniffed::Fhir,
+    if total_len.map_or(complete, |len| len <= limit) {
+        return Sniffed::Fhir;
     }
+    if has_extension(name, &["ndjson", "jsonl"]) && contains(body, b"\"resourceType\"") {
+        return Sniffed::Ndjson;
+    }
+    if !contains(body, b"\"resourceType\"") && !contains(body, b"\"providers\"") {
+        return Sniffed::Document {
+            meta: document::summary(prefix, name, complete),
+        };
+    }
+    Sniffed::Stream
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
@@ -122,16 +132,22 @@ mod tests {
     }
 
     #[test]
-    fn only_fhir_that_must_be_read_whole_is_too_large() {
+    fn what_is_too_long_for_one_piece_is_streamed() {
         let bundle = b"{\"resourceType\":\"Bundle\",\"entry\":[";
-        let Sniffed::Refused(problem) = sniff(bundle, "x.json", HUGE) else {
-            panic!("a huge bundle was not refused");
-        };
-        assert!(problem.what.contains("257 MiB"), "{problem}");
+        assert_eq!(sniff(bundle, "x.json", HUGE), Sniffed::Stream);
+        assert_eq!(
+            sniff(bundle, "x.json", HUGE.map(|len| len - 1)),
+            Sniffed::Fhir
+        );
         // the first line is longer than what was seen
         assert_eq!(sniff(bundle, "x.ndjson", HUGE), Sniffed::Ndjson);
         let other = sniff(b"{\"points\":[1,2", "x.json", HUGE);
         assert!(matches!(other, Sniffed::Document { .. }));
         assert!(matches!(sniff(b"", "x", Some(0)), Sniffed::Refused(_)));
+        // of unknown length, and more than was seen
+        let mut long = bundle.to_vec();
+        long.resize(SNIFF_LEN, b' ');
+        assert_eq!(sniff(&long, "x.json", None), Sniffed::Stream);
+        assert_eq!(sniff(&long, "x.ndjson", None), Sniffed::Ndjson);
     }
 }

@@ -7,10 +7,23 @@ use super::json::too_deep;
 use super::ndjson::{Lines, add_line, first_line_is_resource, lines, lines_of_json};
 use super::{FhirError, RecordMeta, document};
 
-/// Largest FHIR JSON document that is read in one piece, in bytes (256 MiB).
+/// Largest FHIR JSON document that is read in one piece, in bytes (16 MiB).
 ///
-/// NDJSON may be longer: it is read line by line, see [`read_line`].
-pub const MAX_FHIR_LEN: usize = 256 << 20;
+/// A larger one is read as a stream, see [`BundleReader`](super::BundleReader), and NDJSON line by
+/// line, see [`read_line`].
+pub const MAX_FHIR_LEN: usize = 16 << 20;
+
+/// Largest resource, bundle entry or line of NDJSON in a longer file, in bytes (32 MiB).
+pub const MAX_RESOURCE_LEN: usize = 32 << 20;
+
+/// Most values in one resource that is read: whatever is written, memory stays small.
+const MAX_VALUES: usize = 2 << 20;
+
+/// What is said of a resource with more.
+pub(super) const TOO_MANY_VALUES: &str = "more values in one resource than can be read";
+
+/// Most problems of one file that are listed.
+const MAX_PROBLEMS: usize = 1000;
 
 /// What a file holds.
 #[derive(Debug, Default)]
@@ -28,6 +41,9 @@ pub struct Item {
     pub range: Range<usize>,
     /// Its summary.
     pub meta: RecordMeta,
+    /// The place in [`Import::items`] of the bundle that this is a part of: one of type `document` or
+    /// `message`, which is an item itself and covers its parts.
+    pub part_of: Option<usize>,
 }
 
 /// A part of a file that could not be taken. The rest of the file is not affected.
@@ -44,6 +60,7 @@ pub struct Problem {
 ///
 /// Every resource of a FHIR bundle (of any type, also one in another), of a bare array, of a
 /// `providers` envelope, or of an NDJSON file becomes one item; a single resource is one item. A
+/// bundle of type `document` or `message` is an item before its parts, see [`Item::part_of`]. A
 /// broken entry or line is a problem and the rest goes on. JSON that is broken as a whole is one
 /// problem and no item. Everything else is one document covering all of the input.
 ///
@@ -54,12 +71,13 @@ pub fn read(bytes: &[u8], name: &str) -> Import {
 
 /// A file that is one resource and nothing else keeps its byte order mark and white space: what
 /// goes in comes out byte for byte.
-fn keep_whole(bytes: &[u8], mut import: Import) -> Import {
+pub(super) fn keep_whole(bytes: &[u8], mut import: Import) -> Import {
     if let ([item], []) = (&mut import.items[..], &import.problems[..]) {
         let before = bytes.get(..item.range.start).unwrap_or_default();
         let after = bytes.get(item.range.end..).unwrap_or_default();
         let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before);
-        if before.iter().chain(after).all(u8::is_ascii_whitespace) {
+        let bundle = item.meta.kind.as_str() == "Bundle";
+        if !bundle && before.iter().chain(after).all(u8::is_ascii_whitespace) {
             item.range = 0..bytes.len();
         }
     }
@@ -68,14 +86,19 @@ fn keep_whole(bytes: &[u8], mut import: Import) -> Import {
 
 /// Takes one line of an NDJSON file apart; `number` counts from 1, ranges are relative to `line`.
 ///
-/// A blank line holds nothing. The line end may be left on.
+/// A blank line holds nothing. The line end may be left on. A line over [`MAX_RESOURCE_LEN`] is a
+/// problem: whoever takes lines from a stream need not keep more of one.
 pub fn read_line(line: &[u8], number: usize) -> Import {
     let mut import = Import::default();
+    if line.len() > MAX_RESOURCE_LEN {
+        import.report(&format!("line {number}"), &larger_than(MAX_RESOURCE_LEN));
+        return import;
+    }
     add_line(line, 0, number, &mut import);
     import
 }
 
-fn read_limited(bytes: &[u8], name: &str, limit: usize) -> Import {
+pub(super) fn read_limited(bytes: &[u8], name: &str, limit: usize) -> Import {
     if bytes.is_empty() {
         return Import::problem("file", "the file is empty");
     }
@@ -120,8 +143,7 @@ fn read_limited(bytes: &[u8], name: &str, limit: usize) -> Import {
 
 pub(super) fn too_large(len: usize) -> Import {
     let what = format!(
-        "a FHIR file of {} MiB is too large to read in one piece: split it into parts of at most \
-         {} MiB, or convert it to NDJSON",
+        "a FHIR file of {} MiB is too large to read in one piece of at most {} MiB",
         len.div_ceil(1 << 20),
         MAX_FHIR_LEN >> 20
     );
@@ -158,17 +180,45 @@ impl Import {
             items: vec![Item {
                 range: 0..bytes.len(),
                 meta,
+                part_of: None,
             }],
             problems: Vec::new(),
         }
     }
 
     pub(super) fn report(&mut self, at: &str, what: &str) {
+        if self.is_full() {
+            return;
+        }
         self.problems.push(Problem {
             at: at.to_owned(),
             what: what.to_owned(),
         });
+        if self.problems.len() == MAX_PROBLEMS {
+            self.problems.push(Problem {
+                at: "file".to_owned(),
+                what: "there are more problems, which are not listed".to_owned(),
+            });
+        }
     }
+
+    /// Whether further problems go unlisted.
+    pub(super) fn is_full(&self) -> bool {
+        self.problems.len() > MAX_PROBLEMS
+    }
+}
+
+/// What is said of a part that is left out for its size.
+pub(super) fn larger_than(limit: usize) -> String {
+    format!(
+        "larger than {} MiB and was left out",
+        limit.div_ceil(1 << 20)
+    )
+}
+
+/// Whether a resource has so many values that reading it would take memory out of proportion.
+pub(super) fn too_many_values(text: &str) -> bool {
+    text.len() > MAX_VALUES && text.bytes().filter(|b| *b == b',').count() > MAX_VALUES
 }
 
 /// Whether to read the bytes as JSON: they begin like it, or the name says so.

@@ -7,6 +7,7 @@ mod chained;
 mod files;
 mod index;
 mod memory;
+mod recent;
 mod removal;
 mod segment;
 
@@ -23,6 +24,7 @@ pub use cached::{CachedSource, Fetcher};
 pub use car::CarStore;
 pub use chained::ChainedStore;
 pub use memory::MemoryStore;
+pub use recent::RecentSource;
 
 use crate::block::{Block, Cid, Codec};
 

@@ -1,6 +1,6 @@
 //! Adding records and versions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::Read;
 
 use hmac::{Hmac, Mac};
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::transaction::Transaction;
-use super::{Vault, VaultError, body_context, packed_slice};
+use super::{Vault, VaultError, body_context, newest, packed_slice};
 use crate::audit::Act;
 use crate::block::{Block, Digest};
 use crate::body::long::{LongReader, seal_long};
@@ -19,7 +19,7 @@ use crate::body::{
 use crate::ids::{RecordId, VaultId, VersionId};
 use crate::index::{ContentName, IndexEntry};
 use crate::keys::{KeyPurpose, SecretKey, derive};
-use crate::record::{Label, MAX_CODES, RecordMeta};
+use crate::record::{Kind, Label, MAX_CODES, RecordMeta, SameHash};
 
 /// Contents up to this length are sealed in one piece when their packed form fits, in bytes.
 const SMALL: u64 = PACKED_MAX - 16 * 1024;
@@ -80,13 +80,20 @@ pub struct Adder<'t, 'v> {
     tx: &'t mut Transaction<'v>,
     known: HashMap<ContentName, RecordId>,
     lengths: HashSet<u64>,
+    /// Records that others were derived from.
+    origins: HashSet<RecordId>,
+    /// Sensitive labels by kind, source id and title.
+    labelled: HashMap<(Kind, String, String), BTreeSet<Label>>,
     name_key: SecretKey,
     report: AddReport,
+    /// Versions that no commit holds yet: how many, and a hash over their ids.
+    pending: u64,
     versions: Sha256,
 }
 
 impl Vault {
-    /// Adds what `feed` hands over, in one commit: all of it or, on an error, nothing.
+    /// Adds what `feed` hands over, in one commit: all of it or, on an error, nothing. A feeder that
+    /// calls [`Adder::checkpoint`] keeps what it had added until then.
     ///
     /// # Errors
     /// [`VaultError`], also whatever `feed` returns.
@@ -129,13 +136,24 @@ impl Vault {
 }
 
 impl<'t, 'v> Adder<'t, 'v> {
-    fn new(tx: &'t mut Transaction<'v>) -> Result<Self, VaultError> {
+    pub(super) fn new(tx: &'t mut Transaction<'v>) -> Result<Self, VaultError> {
         let store = tx.store.clone();
         tx.vault.state.records.load(&*store)?;
         let records = || tx.vault.state.records.items();
         let known = records().filter_map(|e| Some((e.name?, e.record)));
         let known = known.collect();
         let lengths = records().map(|e| e.len).collect();
+        let origins = records().filter_map(|e| e.meta.origin).collect();
+        let mut labelled: HashMap<_, BTreeSet<Label>> = HashMap::new();
+        for entry in newest(records()).iter().filter(|e| e.meta.is_sensitive()) {
+            let sensitive = entry
+                .meta
+                .labels
+                .iter()
+                .filter(|label| label.is_sensitive());
+            let labels = labelled.entry(source_key(&entry.meta)).or_default();
+            labels.extend(sensitive.cloned());
+        }
         let name_key = derive(
             tx.vault.state.secrets.names.expose(),
             KeyPurpose::ContentName,
@@ -144,8 +162,11 @@ impl<'t, 'v> Adder<'t, 'v> {
             tx,
             known,
             lengths,
+            origins,
+            labelled,
             name_key,
             report: AddReport::default(),
+            pending: 0,
             versions: Sha256::new(),
         })
     }
@@ -161,16 +182,28 @@ impl<'t, 'v> Adder<'t, 'v> {
         name
     }
 
-    /// The record that holds a content with this SHA-256 already.
+    /// The record that holds a content with this SHA-256 already. A FHIR resource may be there with
+    /// other white space, and so with another SHA-256: see [`Adder::known_content`].
     pub fn known(&self, digest: &Digest) -> Option<RecordId> {
         self.known.get(&self.name(digest)).copied()
     }
 
+    /// The record that holds this content already. White space between the tokens of FHIR in JSON does
+    /// not count.
+    pub fn known_content(&self, meta: &RecordMeta, content: &[u8]) -> Option<RecordId> {
+        let same = SameHash::of(meta, content);
+        self.known(&same)
+            .or_else(|| self.known(&content_digest(content)))
+    }
+
     /// The record that makes an addition needless: any with this content, or, for a new version,
     /// the record itself when its newest version has it.
-    fn already(&self, digest: &Digest, replaces: Option<RecordId>) -> Option<RecordId> {
-        let Some(record) = replaces else {
-            return self.known(digest);
+    fn needless(&self, about: &About, same: &Digest, digest: &Digest) -> Option<RecordId> {
+        if about.anyway {
+            return None;
+        }
+        let Some(record) = about.replaces else {
+            return self.known(same).or_else(|| self.known(digest));
         };
         let newest = self
             .tx
@@ -180,7 +213,27 @@ impl<'t, 'v> Adder<'t, 'v> {
             .items()
             .rev()
             .find(|e| e.record == record)?;
-        (newest.name == Some(self.name(digest))).then_some(record)
+        // names were once given by the bytes alone
+        let names = [same, digest].map(|digest| Some(self.name(digest)));
+        names.contains(&newest.name).then_some(record)
+    }
+
+    /// The sensitive labels that a record of the same kind, name at its source and title has: the
+    /// same thing, most likely, in another state.
+    pub fn labels_of_same_source(&self, meta: &RecordMeta) -> BTreeSet<Label> {
+        match meta.source_id {
+            Some(_) => self
+                .labelled
+                .get(&source_key(meta))
+                .cloned()
+                .unwrap_or_default(),
+            None => BTreeSet::new(),
+        }
+    }
+
+    /// Whether any record was derived from this one.
+    pub fn has_derived(&self, origin: &RecordId) -> bool {
+        self.origins.contains(origin)
     }
 
     /// Whether any record has a content of exactly `len` bytes; only then it can be known.
@@ -193,19 +246,32 @@ impl<'t, 'v> Adder<'t, 'v> {
     /// # Errors
     /// [`VaultError`].
     pub fn add(&mut self, new: NewRecord<'_>) -> Result<Added, VaultError> {
+        self.take(new, false)
+    }
+
+    /// Adds one version even when its content is there already.
+    pub(super) fn add_anyway(&mut self, new: NewRecord<'_>) -> Result<Added, VaultError> {
+        self.take(new, true)
+    }
+
+    fn take(&mut self, new: NewRecord<'_>, anyway: bool) -> Result<Added, VaultError> {
+        let about = About {
+            meta: new.meta,
+            source: new.source,
+            replaces: new.replaces,
+            anyway,
+        };
         let added = match new.content {
-            Content::Bytes(content) => {
-                self.add_bytes(new.meta, new.source, new.replaces, &content)?
-            }
+            Content::Bytes(content) => self.add_bytes(about, &content)?,
             Content::Stream(stream) => {
                 let mut front = Zeroizing::new(vec![0; SMALL as usize + 1]);
                 let got = read_up_to(stream, &mut front).map_err(BodyError::Io)?;
                 front.truncate(got);
                 if got as u64 <= SMALL {
-                    self.add_bytes(new.meta, new.source, new.replaces, &front)?
+                    self.add_bytes(about, &front)?
                 } else {
                     let mut whole = front.chain(stream);
-                    self.add_stream(new.meta, new.source, new.replaces, &mut whole)?
+                    self.add_stream(about, &mut whole)?
                 }
             }
         };
@@ -213,21 +279,17 @@ impl<'t, 'v> Adder<'t, 'v> {
         Ok(added)
     }
 
-    fn add_bytes(
-        &mut self,
-        meta: RecordMeta,
-        source: Option<String>,
-        replaces: Option<RecordId>,
-        content: &[u8],
-    ) -> Result<Added, VaultError> {
+    fn add_bytes(&mut self, about: About, content: &[u8]) -> Result<Added, VaultError> {
         let digest = content_digest(content);
-        if let Some(record) = self.already(&digest, replaces) {
+        let same = SameHash::of(&about.meta, content);
+        if let Some(record) = self.needless(&about, &same, &digest) {
             return Ok(Added::Known(record));
         }
         if content.len() as u64 > SMALL {
-            return self.add_stream(meta, source, replaces, &mut &*content);
+            return self.add_stream(about, &mut &*content);
         }
-        let (draft, mut entry) = self.begin(meta, source, replaces)?;
+        let replaces = about.replaces;
+        let (draft, mut entry) = self.begin(about)?;
         let vault = self.tx.vault.id();
         let (_, sealed) = seal_packed(
             body_context(&vault, &entry),
@@ -237,17 +299,15 @@ impl<'t, 'v> Adder<'t, 'v> {
         );
         entry.len = content.len() as u64;
         self.tx.add_packed(entry.clone(), &sealed)?;
-        Ok(self.note(&entry, &digest, replaces))
+        Ok(self.note(&entry, &same, replaces))
     }
 
     fn add_stream(
         &mut self,
-        meta: RecordMeta,
-        source: Option<String>,
-        replaces: Option<RecordId>,
+        about: About,
         content: &mut (dyn Read + Send),
     ) -> Result<Added, VaultError> {
-        let (draft, mut entry) = self.begin(meta, source, replaces)?;
+        let (draft, mut entry) = self.begin(about.clone())?;
         let vault = self.tx.vault.id();
         let context = BodyContext {
             vault: &vault,
@@ -262,24 +322,44 @@ impl<'t, 'v> Adder<'t, 'v> {
                 .put(block)
                 .map_err(|e| BodyError::Io(std::io::Error::other(e)))
         };
-        let (header, location) =
-            seal_long(context, &entry.cek, &draft.borrow(), content, &mut sink)?;
-        if let Some(record) = self.already(&header.header.digest, replaces) {
+        let mut content = Comparing {
+            inner: content,
+            hash: SameHash::new(&about.meta),
+        };
+        let sealed = seal_long(
+            context,
+            &entry.cek,
+            &draft.borrow(),
+            &mut content,
+            &mut sink,
+        );
+        let same = content.hash.finish();
+        let (header, location) = match sealed {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                // a content that breaks off leaves nothing behind, and others may follow
+                self.tx.drop_blocks(put);
+                return Err(error.into());
+            }
+        };
+        if let Some(record) = self.needless(&about, &same, &header.header.digest) {
             self.tx.drop_blocks(put);
             return Ok(Added::Known(record));
         }
         entry.len = header.header.len;
         entry.location = location;
         self.tx.add_long(entry.clone());
-        Ok(self.note(&entry, &header.header.digest, replaces))
+        Ok(self.note(&entry, &same, about.replaces))
     }
 
-    fn note(&mut self, entry: &IndexEntry, digest: &Digest, replaces: Option<RecordId>) -> Added {
-        let name = self.name(digest);
+    fn note(&mut self, entry: &IndexEntry, same: &Digest, replaces: Option<RecordId>) -> Added {
+        let name = self.name(same);
+        self.origins.extend(entry.meta.origin);
         self.known.insert(name, entry.record);
         self.lengths.insert(entry.len);
         self.tx.name_last(name);
         self.versions.update(entry.version.as_bytes());
+        self.pending += 1;
         match replaces {
             Some(_) => Added::Updated(entry.record, entry.version),
             None => Added::New(entry.record, entry.version),
@@ -287,12 +367,13 @@ impl<'t, 'v> Adder<'t, 'v> {
     }
 
     /// Draws ids and keys for a new version.
-    fn begin(
-        &self,
-        meta: RecordMeta,
-        source: Option<String>,
-        replaces: Option<RecordId>,
-    ) -> Result<(OwnedDraft, IndexEntry), VaultError> {
+    fn begin(&self, about: About) -> Result<(OwnedDraft, IndexEntry), VaultError> {
+        let About {
+            meta,
+            source,
+            replaces,
+            ..
+        } = about;
         let prev = replaces
             .map(|record| self.header_digest(&record))
             .transpose()?;
@@ -355,14 +436,46 @@ impl<'t, 'v> Adder<'t, 'v> {
         }
     }
 
-    fn finish(self) -> AddReport {
-        let count = self.report.new_versions() as u64;
-        if count > 0 {
-            let versions = Digest::from_bytes(self.versions.finalize().into());
-            self.tx.act(Act::Published { count, versions });
-        }
+    pub(super) fn finish(mut self) -> AddReport {
+        self.publish();
         self.report
     }
+
+    /// Notes in the log what was added since the last commit.
+    fn publish(&mut self) {
+        let count = std::mem::take(&mut self.pending);
+        let versions = std::mem::take(&mut self.versions).finalize();
+        if count > 0 {
+            let versions = Digest::from_bytes(versions.into());
+            self.tx.act(Act::Published { count, versions });
+        }
+    }
+
+    /// How many versions were added since the last commit.
+    pub const fn pending(&self) -> u64 {
+        self.pending
+    }
+
+    /// Commits what was added so far and goes on. A long import is made durable part by part: a kill
+    /// loses what came after the last checkpoint, and the same import, started again, finds the rest
+    /// there already. Costs about as much as a whole small addition.
+    ///
+    /// # Errors
+    /// [`VaultError`]; then the vault is as it was at the checkpoint before.
+    pub fn checkpoint(&mut self) -> Result<(), VaultError> {
+        self.publish();
+        self.tx.flush()
+    }
+}
+
+/// What is known of an addition besides its content.
+#[derive(Clone)]
+struct About {
+    meta: RecordMeta,
+    source: Option<String>,
+    replaces: Option<RecordId>,
+    /// Add it although its content is there.
+    anyway: bool,
 }
 
 /// A record with more labels than a header can hold counts as unclear, and so as sensitive.
@@ -402,6 +515,26 @@ impl OwnedDraft {
             meta: self.meta.clone(),
             key: self.device.signing(),
         }
+    }
+}
+
+/// What a record goes by at its source.
+fn source_key(meta: &RecordMeta) -> (Kind, String, String) {
+    let source = meta.source_id.clone().unwrap_or_default();
+    (meta.kind.clone(), source, meta.title.clone())
+}
+
+/// Hashes a stream for comparison while it is sealed.
+struct Comparing<'a> {
+    inner: &'a mut (dyn Read + Send),
+    hash: SameHash,
+}
+
+impl Read for Comparing<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let got = self.inner.read(buffer)?;
+        self.hash.update(buffer.get(..got).unwrap_or_default());
+        Ok(got)
     }
 }
 

@@ -401,3 +401,63 @@ fn a_changed_contact_key_is_loud() {
     let again = w.vault.add_contact("other", &card(&doctor));
     assert!(matches!(again, Err(VaultError::ContactExists(_))));
 }
+
+#[test]
+fn a_long_addition_is_durable_part_by_part() {
+    let mut w = world("Pat");
+    let parts = |adder: &mut Adder<'_, '_>, fail: bool| -> Result<(), VaultError> {
+        for i in 0..6 {
+            adder.add(record(&format!("r{i}"), format!("content {i}").as_bytes()))?;
+            if i % 2 == 1 {
+                adder.checkpoint()?;
+                assert_eq!(adder.pending(), 0);
+            }
+            if fail && i == 4 {
+                return Err(VaultError::Conflict);
+            }
+        }
+        Ok(())
+    };
+    let seq = w.vault.head().seq();
+    assert!(w.vault.add(|adder| parts(adder, true)).is_err());
+    assert_eq!(w.vault.records().unwrap().len(), 4);
+    assert_eq!(w.vault.head().seq(), seq + 2);
+    check(&mut w.vault);
+    // the same again: what is there is known, the rest joins
+    let report = w.vault.add(|adder| parts(adder, false)).unwrap();
+    assert_eq!(report.new_versions(), 2);
+    check(&mut w.vault);
+    let mut opened =
+        Vault::open(w.storage.clone(), w.vault.device.clone(), clock(&w.time)).unwrap();
+    assert_eq!(opened.records().unwrap().len(), 6);
+    check(&mut opened);
+}
+
+#[test]
+fn a_content_that_breaks_off_leaves_nothing_and_the_rest_goes_on() {
+    struct Broken(u64);
+    impl std::io::Read for Broken {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0 == 0 {
+                return Err(std::io::Error::other("gone"));
+            }
+            let len = buffer.len().min(self.0 as usize);
+            buffer[..len].fill(5);
+            self.0 -= len as u64;
+            Ok(len)
+        }
+    }
+    let mut w = world("Pat");
+    let report = w.vault.add(|adder| -> Result<(), VaultError> {
+        adder.add(record("a", b"first"))?;
+        let broken = adder.add(NewRecord {
+            content: Content::Stream(&mut Broken(1_500_000)),
+            ..record("b", b"")
+        });
+        assert!(matches!(broken, Err(VaultError::Body(_))), "{broken:?}");
+        adder.add(record("c", b"last"))?;
+        Ok(())
+    });
+    assert_eq!(report.unwrap().new_versions(), 2);
+    check(&mut w.vault);
+}

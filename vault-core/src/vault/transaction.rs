@@ -260,6 +260,11 @@ impl<'v> Transaction<'v> {
 
     /// Seals everything that changed, makes it durable and replaces the head.
     pub(super) fn commit(mut self) -> Result<(), VaultError> {
+        self.flush()
+    }
+
+    /// The same, and the change goes on from there: a long one is made durable part by part.
+    pub(super) fn flush(&mut self) -> Result<(), VaultError> {
         self.expire_due()?;
         self.publish_fresh()?;
         if self.acts.is_empty() && !self.renew {
@@ -294,6 +299,11 @@ impl<'v> Transaction<'v> {
         self.vault.storage.replace_head(head.block().data())?;
         let old_head = std::mem::replace(&mut self.vault.head, head);
         self.delete_old(&live, &pin_blocks, &old_head);
+        self.live = live;
+        self.pin_nodes = pin_blocks.iter().map(Block::cid).collect();
+        self.dropped.clear();
+        self.renew = false;
+        self.now = self.vault.now().max(self.now);
         Ok(())
     }
 

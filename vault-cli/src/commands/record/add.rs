@@ -1,34 +1,38 @@
 //! `medvault record add`.
 
-use std::collections::HashSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use vault_core::record::{Import, MAX_FHIR_LEN, SNIFF_LEN, Sniffed, read, read_line, sniff};
-use vault_core::{
-    Added, Adder, Category, Content, Digest, Kind, Label, NewRecord, RecordId, RecordMeta,
+use vault_core::Vault;
+use vault_formats::{
+    Counts, Door, DryShelf, OnDisk, Once, ReadSeek, Remark, Report, SamePerson, Shelf, Source,
+    VaultShelf,
 };
-use zeroize::Zeroizing;
 
 use super::input::{Input, Refusal, collect};
+use super::intake::Intake;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::ids::Ids;
-use crate::output::{BAD, Output, paint};
+use crate::output::{BAD, Output, WARN, paint};
+use crate::table::Table;
 use crate::{progress, show};
 
-/// Longest line of NDJSON, in bytes.
-const MAX_LINE: u64 = 64 << 20;
+/// Refusals, notes and other people that are printed one by one.
+const PRINTED: usize = 20;
 
 /// Add files as records
 ///
-/// A FHIR bundle or NDJSON file becomes one record per resource, each byte kept as it is. Any other
-/// file becomes one document. Content that is in the vault already is not added again. What cannot
-/// be taken is named, the rest is added, and the exit code is 4.
+/// Takes what portals, laboratories, discs and phones hand out, recognised by content: FHIR in JSON
+/// (bundles, lists, NDJSON) and XML, C-CDA, HL7 v2, DICOM, Apple Health exports, SMART Health Cards,
+/// zip archives and folders of these, PDFs, images and anything else. Every original is kept byte for
+/// byte. A FHIR bundle or NDJSON file becomes one record per resource; from formats that are not
+/// FHIR in JSON, FHIR resources are derived beside the original. Content that is in the vault
+/// already is not added again, so an import that was interrupted is simply started again. What
+/// cannot be taken is named, the rest is added, and the exit code is 4.
 #[derive(Args)]
 pub struct Add {
     /// Files, folders, or `-` for standard input
@@ -43,39 +47,33 @@ pub struct Add {
     #[arg(long, value_name = "NAME", default_value = "stdin")]
     name: String,
 
-    /// Keep each file whole, as one document, also where it is FHIR. Labels inside are not read, so
-    /// such a record is shared only by its id
+    /// Keep each file whole, as one document, also where it could be read. Labels inside are not
+    /// read, so such a record is shared only by its id
     #[arg(long, visible_alias = "kind-less")]
     as_document: bool,
-}
 
-/// What became of all inputs.
-#[derive(Default)]
-struct Tally {
-    added: Vec<(RecordId, RecordMeta)>,
-    known: u64,
-    refused: Vec<Refusal>,
-    /// With `--dry-run`: contents that would be added.
-    would: HashSet<Digest>,
+    /// Keys of the issuers of SMART Health Cards, a JWK set in a file; may be repeated [default: the
+    /// setting import.issuer_keys]
+    #[arg(long, value_name = "FILE")]
+    issuer_keys: Vec<PathBuf>,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, args: Add) -> Result<Exit> {
-    let mut tally = Tally::default();
-    let inputs = collect(&args.paths, &args.name, &mut tally.refused)?;
-    let mut vault = context.vault()?;
-    let bar = progress::bar(context.out, inputs.len() as u64, "files");
+    let mut unread = Vec::new();
+    let inputs = collect(&args.paths, &args.name, &mut unread)?;
+    let (home, mut vault) = context.home_and_vault()?;
+    let intake = Intake::new(context, &home, &mut vault, &args.issuer_keys)?;
+    let mut door = intake.door();
+    door.as_documents = args.as_document;
+    let sizes = inputs.iter().map(Input::len).sum();
+    let bar = progress::bytes(context.out, sizes);
+    let mut report = Report::default();
     let fed = vault.add(|adder| -> Result<()> {
-        for input in &inputs {
-            let mut feed = Feed {
-                adder,
-                tally: &mut tally,
-                args: &args,
-                input,
-            };
-            feed.input()?;
-            bar.inc(1);
-        }
+        report = match args.dry_run {
+            true => feed(door, &mut DryShelf::new(adder), &inputs, &bar)?,
+            false => feed(door, &mut VaultShelf::new(adder), &inputs, &bar)?,
+        };
         match args.dry_run {
             true => Err(Error::new(Exit::Ok, "dry-run", "")),
             false => Ok(()),
@@ -87,53 +85,144 @@ pub fn run(context: &Context, args: Add) -> Result<Exit> {
         Err(error) if args.dry_run && error.code == "dry-run" => {}
         Err(error) => return Err(error),
     }
-    let ids = Ids::new(vault.records()?.iter().map(|entry| entry.record));
-    report(context.out, &args, &tally, &ids)?;
-    Ok(match (tally.refused.is_empty(), tally.is_empty()) {
-        (true, _) => Exit::Ok,
-        (false, true) => Exit::Failure,
-        (false, false) => Exit::Partial,
+    tell(context.out, &args, &mut vault, &report, &unread)?;
+    let refused = !unread.is_empty() || report.total().refused > 0;
+    Ok(match (refused, report.is_empty()) {
+        (false, _) => Exit::Ok,
+        (true, true) => Exit::Failure,
+        (true, false) => Exit::Partial,
     })
 }
 
-impl Tally {
-    /// Whether nothing at all was taken.
-    fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.known == 0 && self.would.is_empty()
-    }
-
-    fn new_count(&self, dry_run: bool) -> u64 {
-        match dry_run {
-            true => self.would.len() as u64,
-            false => self.added.len() as u64,
+/// Hands every input to the door.
+fn feed<S: Shelf>(
+    mut door: Door<'_>,
+    shelf: &mut S,
+    inputs: &[Input],
+    bar: &ProgressBar,
+) -> Result<Report, S::Error> {
+    let mut done = 0;
+    for input in inputs {
+        let shown = input.shown();
+        let opened: io::Result<Box<dyn Source>> = match &input.path {
+            None => Once::new(Box::new(io::stdin())).map(|once| Box::new(once) as Box<dyn Source>),
+            Some(path) => open(path),
+        };
+        match opened {
+            Ok(source) => {
+                let mut source = Watched {
+                    inner: source,
+                    bar,
+                    done,
+                };
+                let name = match input.path {
+                    Some(_) => &shown,
+                    None => &input.name,
+                };
+                door.take(shelf, &mut source, name)?;
+            }
+            Err(error) => door.refuse_unread(&shown, &error),
         }
+        done += input.len();
+        bar.set_position(done);
+    }
+    door.finish(shelf)
+}
+
+/// A file can be read again and again, a pipe with a name only once.
+fn open(path: &Path) -> io::Result<Box<dyn Source>> {
+    match path.metadata()?.is_file() {
+        true => Ok(Box::new(OnDisk::new(path)?)),
+        false => Ok(Box::new(Once::new(Box::new(std::fs::File::open(path)?))?)),
     }
 }
 
-fn report(out: Output, args: &Add, tally: &Tally, ids: &Ids) -> Result<()> {
-    let new = tally.new_count(args.dry_run);
+/// A source whose reading moves a bar.
+struct Watched<'a> {
+    inner: Box<dyn Source>,
+    bar: &'a ProgressBar,
+    done: u64,
+}
+
+impl Source for Watched<'_> {
+    fn open(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
+        // every reading of the file begins where the file does
+        self.bar.set_position(self.done);
+        Ok(Box::new(self.bar.wrap_read(self.inner.open()?)))
+    }
+
+    fn front(&mut self, most: usize) -> io::Result<Vec<u8>> {
+        self.inner.front(most)
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.inner.length()
+    }
+
+    fn reopens(&self) -> bool {
+        self.inner.reopens()
+    }
+
+    fn seekable(&mut self) -> io::Result<Option<Box<dyn ReadSeek + '_>>> {
+        self.inner.seekable()
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.inner.path()
+    }
+}
+
+fn tell(
+    out: Output,
+    args: &Add,
+    vault: &mut Vault,
+    report: &Report,
+    unread: &[Refusal],
+) -> Result<()> {
     if out.json {
-        return out.json(&json!({
-            "dry_run": args.dry_run,
-            "added": new,
-            "known": tally.known,
-            "records": tally.added.iter().map(|(id, _)| id.to_string()).collect::<Vec<_>>(),
-            "refused": tally.refused.iter().map(refusal_json).collect::<Vec<_>>(),
-        }));
+        return out.json(&as_json(args, report, unread));
     }
-    for refusal in &tally.refused {
-        let at = refusal
-            .at
-            .as_ref()
-            .map_or(String::new(), |at| format!(", {at}"));
-        out.say(format!(
-            "{} {}{at}: {}",
+    let total = report.total();
+    let refused = total.refused + unread.len() as u64;
+    for refusal in unread.iter().take(PRINTED) {
+        let text = format!(
+            "{} {}: {}",
             paint(BAD, "refused:"),
-            refusal.file,
+            show::line(&refusal.file),
             refusal.why
-        ));
+        );
+        out.say(text);
     }
-    if let [(id, meta)] = &tally.added[..] {
+    for remark in report.refused.iter().take(PRINTED) {
+        out.say(format!("{} {}", paint(BAD, "refused:"), words(remark)));
+    }
+    more(out, refused, PRINTED, "refusals");
+    for note in report.notes.iter().take(PRINTED) {
+        out.note(format!("note: {}", words(note)));
+    }
+    more(out, report.notes.len() as u64, PRINTED, "notes");
+    for stranger in report.strangers.iter().take(PRINTED) {
+        let (file, who) = (show::line(&stranger.file), stranger.person.shown());
+        out.warn(match stranger.same {
+            SamePerson::Unclear => {
+                format!("{file} may be about someone else: {who}")
+            }
+            _ => format!("{file} is about someone else: {who}"),
+        });
+    }
+    more(
+        out,
+        report.strangers.len() as u64,
+        PRINTED,
+        "files about others",
+    );
+    if report.formats.len() > 1 || total.files > 1 {
+        out.note(table(report).trim_end());
+    }
+    if let (Some(meta), [id]) = (&report.first, &report.added[..])
+        && !args.dry_run
+    {
+        let ids = Ids::new(vault.records()?.iter().map(|entry| entry.record));
         out.print(&format!(
             "{}  {}  {}\n",
             ids.short(id),
@@ -141,270 +230,110 @@ fn report(out: Output, args: &Add, tally: &Tally, ids: &Ids) -> Result<()> {
             meta.title
         ))?;
     }
-    let verb = if args.dry_run {
-        "would be added"
-    } else {
-        "added"
-    };
-    let mut parts = vec![format!("{} {verb}", show::count(new, "record"))];
-    if tally.known > 0 {
-        parts.push(format!("{} already there", tally.known));
-    }
-    if !tally.refused.is_empty() {
-        parts.push(format!("{} refused", tally.refused.len()));
-    }
-    out.print(&format!("{}\n", parts.join(", ")))
+    out.print(&format!("{}\n", sentence(total, refused, args.dry_run)))
 }
 
-fn refusal_json(refusal: &Refusal) -> Value {
-    json!({"file": refusal.file, "at": refusal.at, "why": refusal.why})
-}
-
-/// Feeds one input to the vault.
-struct Feed<'a, 'f, 't, 'v> {
-    adder: &'f mut Adder<'t, 'v>,
-    tally: &'f mut Tally,
-    args: &'a Add,
-    input: &'a Input,
-}
-
-impl Feed<'_, '_, '_, '_> {
-    fn input(&mut self) -> Result<()> {
-        match &self.input.path {
-            None => self.source(std::io::stdin(), None),
-            Some(path) => match File::open(path).and_then(|file| Ok((file.metadata()?, file))) {
-                Ok((meta, file)) => {
-                    let len = meta.is_file().then_some(meta.len());
-                    self.source(file, len)
-                }
-                Err(error) => {
-                    self.refuse(None, &Error::from_io(&error).message);
-                    Ok(())
-                }
-            },
-        }
+/// `12 records added, 3 derived, 4 already there, 1 refused`
+fn sentence(total: Counts, refused: u64, dry_run: bool) -> String {
+    let verb = if dry_run { "would be added" } else { "added" };
+    let mut parts = vec![format!("{} {verb}", show::count(total.added, "record"))];
+    if total.derived > 0 {
+        parts.push(format!("{} derived from them", total.derived));
     }
+    if total.known > 0 {
+        parts.push(format!("{} already there", total.known));
+    }
+    if refused > 0 {
+        parts.push(format!("{refused} refused"));
+    }
+    parts.join(", ")
+}
 
-    fn source(&mut self, mut source: impl Read + Send, len: Option<u64>) -> Result<()> {
-        let mut front = Zeroizing::new(Vec::with_capacity(SNIFF_LEN));
-        if let Err(error) = source
-            .by_ref()
-            .take(SNIFF_LEN as u64)
-            .read_to_end(&mut front)
-        {
-            self.refuse(None, &Error::from_io(&error).message);
-            return Ok(());
-        }
-        let sniffed = match sniff(&front, &self.input.name, len) {
-            Sniffed::Refused(_) if self.args.as_document && !front.is_empty() => Sniffed::Fhir,
-            sniffed => sniffed,
+fn table(report: &Report) -> String {
+    let mut table = Table::new(&[
+        "format",
+        "files",
+        "added",
+        "derived",
+        "already there",
+        "refused",
+    ]);
+    for (format, counts) in &report.formats {
+        let number = |count: u64| match count {
+            0 => ("-".to_owned(), None),
+            n => (n.to_string(), None),
         };
-        let complete = front.len() < SNIFF_LEN;
-        let rest = (&front[..]).chain(source);
-        match sniffed {
-            Sniffed::Document { meta } => self.document(meta, len, rest, complete),
-            Sniffed::Fhir | Sniffed::Ndjson if self.args.as_document => {
-                self.document(unread(&self.input.name), len, rest, complete)
-            }
-            Sniffed::Fhir => self.whole(rest),
-            Sniffed::Ndjson => self.lines(BufReader::with_capacity(1 << 20, rest)),
-            Sniffed::Refused(problem) => {
-                self.refuse(None, &problem.what);
-                Ok(())
-            }
-        }
+        table.row(vec![
+            (format.name().to_owned(), None),
+            number(counts.files),
+            number(counts.added),
+            number(counts.derived),
+            number(counts.known),
+            (
+                number(counts.refused).0,
+                (counts.refused > 0).then_some(WARN),
+            ),
+        ]);
     }
+    table.render()
+}
 
-    /// A file that is read in one piece and split.
-    fn whole(&mut self, source: impl Read) -> Result<()> {
-        let mut bytes = Zeroizing::new(Vec::new());
-        let read_all = source.take(MAX_FHIR_LEN as u64 + 1).read_to_end(&mut bytes);
-        if let Err(error) = read_all {
-            self.refuse(None, &Error::from_io(&error).message);
-            return Ok(());
-        }
-        let import = read(&bytes, &self.input.name);
-        self.import(import, &bytes)
-    }
-
-    /// A file that is read line by line.
-    fn lines(&mut self, mut source: impl BufRead) -> Result<()> {
-        let mut line = Zeroizing::new(Vec::new());
-        for number in 1.. {
-            line.clear();
-            match source.by_ref().take(MAX_LINE).read_until(b'\n', &mut line) {
-                Ok(0) => break,
-                Ok(_) if line.len() as u64 == MAX_LINE && line.last() != Some(&b'\n') => {
-                    self.refuse(Some(format!("line {number}")), "the line is over 64 MiB");
-                    if skip_line(&mut source).is_err() {
-                        break;
-                    }
-                }
-                Ok(_) => self.import(read_line(&line, number), &line)?,
-                Err(error) => {
-                    let why = Error::from_io(&error).message;
-                    self.refuse(Some(format!("line {number}")), &why);
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn import(&mut self, import: Import, bytes: &[u8]) -> Result<()> {
-        for problem in import.problems {
-            let at = (problem.at != "file").then_some(problem.at);
-            self.refuse(at, &problem.what);
-        }
-        for item in import.items {
-            let Some(content) = bytes.get(item.range) else {
-                self.refuse(None, "a part lies outside the file");
-                continue;
-            };
-            if self.args.dry_run {
-                self.foresee(Digest::of(content));
-                continue;
-            }
-            self.add(item.meta, Content::Bytes(Zeroizing::new(content.to_vec())))?;
-        }
-        Ok(())
-    }
-
-    /// A file that is streamed. A large one that may be known is hashed first, for that is cheaper
-    /// than sealing it in vain.
-    fn document(
-        &mut self,
-        meta: RecordMeta,
-        len: Option<u64>,
-        mut rest: impl Read + Send,
-        complete: bool,
-    ) -> Result<()> {
-        let may_be_known = len.is_some_and(|len| !complete && self.adder.has_length(len));
-        if self.args.dry_run {
-            return self.hash_then(&mut rest, |feed, digest| {
-                feed.foresee(digest);
-                Ok(())
-            });
-        }
-        if may_be_known && let Some(path) = &self.input.path {
-            let mut known = false;
-            let file = File::open(path).map_err(|e| Error::file(path, &e))?;
-            self.hash_then(&mut { file }, |feed, digest| {
-                known = feed.adder.known(&digest).is_some();
-                Ok(())
-            })?;
-            if known {
-                self.tally.known += 1;
-                return Ok(());
-            }
-        }
-        let shown = self.input.shown();
-        let mut watched = Watched {
-            inner: &mut rest,
-            error: None,
-        };
-        let added = self.add(meta, Content::Stream(&mut watched));
-        match (added, watched.error) {
-            (Err(_), Some(why)) => Err(Error::new(
-                Exit::Failure,
-                "read",
-                format!("{shown}: {why}; nothing was added"),
-            )
-            .hint("leave this file out and run the command again")),
-            (added, _) => added,
-        }
-    }
-
-    fn hash_then(
-        &mut self,
-        source: &mut impl Read,
-        then: impl FnOnce(&mut Self, Digest) -> Result<()>,
-    ) -> Result<()> {
-        let mut hash = Sha256::new();
-        match std::io::copy(&mut BufReader::with_capacity(1 << 20, source), &mut hash) {
-            Ok(_) => then(self, Digest::from_bytes(hash.finalize().into())),
-            Err(error) => {
-                self.refuse(None, &Error::from_io(&error).message);
-                Ok(())
-            }
-        }
-    }
-
-    /// Notes what would become of a content.
-    fn foresee(&mut self, digest: Digest) {
-        if self.adder.known(&digest).is_some() || !self.tally.would.insert(digest) {
-            self.tally.known += 1;
-        }
-    }
-
-    fn add(&mut self, meta: RecordMeta, content: Content<'_>) -> Result<()> {
-        let new = NewRecord {
-            meta: meta.clone(),
-            source: Some(self.input.name.clone()),
-            content,
-            replaces: None,
-        };
-        match self.adder.add(new)? {
-            Added::New(record, _) | Added::Updated(record, _) => {
-                self.tally.added.push((record, meta));
-            }
-            Added::Known(_) => self.tally.known += 1,
-        }
-        Ok(())
-    }
-
-    fn refuse(&mut self, at: Option<String>, why: &str) {
-        self.tally.refused.push(Refusal {
-            file: self.input.shown(),
-            at,
-            why: why.to_owned(),
-        });
+fn more(out: Output, count: u64, printed: usize, things: &str) {
+    if count > printed as u64 {
+        out.note(format!(
+            "... and {} more {things}; --json lists all",
+            count - printed as u64
+        ));
     }
 }
 
-/// A reader that remembers its own failure, to tell it from a failure to write.
-struct Watched<'a, R> {
-    inner: &'a mut R,
-    error: Option<String>,
+fn words(remark: &Remark) -> String {
+    let at = remark
+        .at
+        .as_ref()
+        .map_or(String::new(), |at| format!(", {at}"));
+    let file = show::line(&remark.file);
+    format!("{file}{at}: {}", show::line(&remark.what))
 }
 
-impl<R: Read> Read for Watched<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.inner.read(buffer).inspect_err(|error| {
-            if error.kind() != std::io::ErrorKind::Interrupted {
-                self.error = Some(Error::from_io(error).message);
-            }
+fn as_json(args: &Add, report: &Report, unread: &[Refusal]) -> Value {
+    let total = report.total();
+    let remark =
+        |remark: &Remark| json!({"file": remark.file, "at": remark.at, "why": remark.what});
+    let refused_unread = unread.len() as u64;
+    let unread = unread
+        .iter()
+        .map(|refusal| json!({"file": refusal.file, "at": refusal.at, "why": refusal.why}));
+    let formats = report.formats.iter().map(|(format, counts)| {
+        json!({
+            "format": format.name(),
+            "files": counts.files,
+            "added": counts.added,
+            "derived": counts.derived,
+            "known": counts.known,
+            "refused": counts.refused,
         })
-    }
-}
-
-fn skip_line(source: &mut impl BufRead) -> std::io::Result<()> {
-    loop {
-        let buffer = source.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        let (used, done) = match buffer.iter().position(|b| *b == b'\n') {
-            Some(at) => (at + 1, true),
-            None => (buffer.len(), false),
-        };
-        source.consume(used);
-        if done {
-            return Ok(());
-        }
-    }
-}
-
-/// The summary of a structured file that is kept without being read.
-fn unread(name: &str) -> RecordMeta {
-    RecordMeta {
-        kind: Kind::document(),
-        category: Category::Other,
-        date: None,
-        title: name.to_owned(),
-        labels: [Label::unclear()].into(),
-        media_type: "application/json".to_owned(),
-        source_id: None,
-        ..RecordMeta::default()
-    }
+    });
+    let strangers = report.strangers.iter().map(|stranger| {
+        json!({
+            "file": stranger.file,
+            "person": stranger.person.shown(),
+            "sure": stranger.same == SamePerson::Other,
+        })
+    });
+    json!({
+        "dry_run": args.dry_run,
+        "added": total.added,
+        "derived": total.derived,
+        "known": total.known,
+        "formats": formats.collect::<Vec<_>>(),
+        "records": match args.dry_run {
+            true => Vec::new(),
+            false => report.added.iter().map(ToString::to_string).collect(),
+        },
+        "refused": unread.chain(report.refused.iter().map(remark)).collect::<Vec<_>>(),
+        "refused_in_all": total.refused + refused_unread,
+        "notes": report.notes.iter().map(remark).collect::<Vec<_>>(),
+        "other_people": strangers.collect::<Vec<_>>(),
+    })
 }

@@ -1,7 +1,7 @@
 //! Which records to show.
 
 use clap::Args;
-use vault_core::{Category, ClinicalDate, IndexEntry, Kind, Label};
+use vault_core::{Category, ClinicalDate, Code, IndexEntry, Kind, Label};
 
 /// Conditions on records; all that are given must hold.
 #[derive(Args, Default)]
@@ -18,6 +18,10 @@ pub struct Filter {
     #[arg(long, value_name = "LABEL")]
     label: Vec<Label>,
 
+    /// Code, such as 4548-4 or loinc|4548-4; may be repeated
+    #[arg(long, value_name = "CODE")]
+    code: Vec<Code>,
+
     /// Earliest clinical date: 2024, 2024-03 or 2024-03-09
     #[arg(long, value_name = "DATE")]
     since: Option<ClinicalDate>,
@@ -26,7 +30,15 @@ pub struct Filter {
     #[arg(long, value_name = "DATE")]
     until: Option<ClinicalDate>,
 
-    /// Words in the title, in any case
+    /// Words in the name of the file it came from, in any case
+    #[arg(long, value_name = "TEXT")]
+    source: Option<String>,
+
+    /// Words in the name of who wrote or ordered it, in any case
+    #[arg(long, value_name = "TEXT")]
+    author: Option<String>,
+
+    /// Words in the title or among the codes, in any case
     #[arg(long, value_name = "TEXT")]
     text: Option<String>,
 }
@@ -44,11 +56,21 @@ impl Filter {
             && (self.category.is_empty() || self.category.contains(&meta.category))
             && (self.label.is_empty() || self.label.iter().any(|l| meta.labels.contains(l)))
             && (!dated || in_time)
-            && self.text.as_ref().is_none_or(|text| {
-                let title = meta.title.to_lowercase();
-                text.to_lowercase()
-                    .split_whitespace()
-                    .all(|word| title.contains(word))
-            })
+            && (self.code.is_empty()
+                || (self.code.iter()).any(|wanted| meta.codes.iter().any(|c| c.matches(wanted))))
+            && holds(&self.source, entry.source.iter().map(String::as_str))
+            && holds(&self.author, meta.author.iter().map(String::as_str))
+            && holds(
+                &self.text,
+                std::iter::once(&meta.title[..]).chain(meta.codes.iter().map(Code::as_str)),
+            )
     }
+}
+
+/// Whether every wanted word is somewhere in the texts.
+fn holds<'a>(wanted: &Option<String>, texts: impl Iterator<Item = &'a str>) -> bool {
+    let Some(wanted) = wanted else { return true };
+    let text = texts.collect::<Vec<_>>().join(" ").to_lowercase();
+    let wanted = wanted.to_lowercase();
+    wanted.split_whitespace().all(|word| text.contains(word))
 }

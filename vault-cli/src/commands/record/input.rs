@@ -14,6 +14,12 @@ pub struct Input {
 }
 
 impl Input {
+    /// How many bytes it has, as far as that is known.
+    pub fn len(&self) -> u64 {
+        let meta = self.path.as_ref().and_then(|path| path.metadata().ok());
+        meta.map_or(0, |meta| meta.len())
+    }
+
     /// What it is called in messages.
     pub fn shown(&self) -> String {
         match &self.path {
@@ -46,7 +52,7 @@ pub fn collect(
             let name = base_name(Path::new(stdin_name));
             inputs.push(Input { path: None, name });
         } else {
-            walk(path, &mut inputs, refused);
+            walk(path, false, &mut inputs, refused);
         }
     }
     if inputs.iter().filter(|input| input.path.is_none()).count() > 1 {
@@ -63,15 +69,18 @@ pub fn collect(
     Ok(inputs)
 }
 
-fn walk(path: &Path, inputs: &mut Vec<Input>, refused: &mut Vec<Refusal>) {
+/// `within`: it was found in a folder, and not named.
+fn walk(path: &Path, within: bool, inputs: &mut Vec<Input>, refused: &mut Vec<Refusal>) {
     let outcome = path.metadata().and_then(|meta| match meta.is_dir() {
         true => children(path).map(Some),
+        // reading a pipe that lies about would wait for ever
+        false if within && !meta.is_file() => Err(std::io::Error::other("it is no file")),
         false => Ok(None),
     });
     match outcome {
         Ok(Some(children)) => children
             .iter()
-            .for_each(|child| walk(child, inputs, refused)),
+            .for_each(|child| walk(child, true, inputs, refused)),
         Ok(None) => inputs.push(Input {
             path: Some(path.to_owned()),
             name: base_name(path),

@@ -5,6 +5,8 @@ mod filter;
 mod find;
 mod get;
 mod input;
+mod intake;
+mod label;
 mod list;
 mod remove;
 mod show;
@@ -13,10 +15,14 @@ mod update;
 
 use clap::Subcommand;
 
+pub use filter::Filter;
+pub use find::find;
+pub use source::{FromArgs, Records};
+
 use crate::context::Context;
 use crate::error::{Exit, Result};
 
-/// Add, list, show, get, update and remove records
+/// Add, list, show, get, update, label and remove records
 #[derive(Subcommand)]
 pub enum Record {
     Add(add::Add),
@@ -24,6 +30,7 @@ pub enum Record {
     Show(show::Show),
     Get(get::Get),
     Update(update::Update),
+    Label(label::LabelArgs),
     Remove(remove::Remove),
 }
 
@@ -35,6 +42,7 @@ pub fn run(context: &Context, command: Record) -> Result<Exit> {
         Record::Show(args) => show::run(context, &args),
         Record::Get(args) => get::run(context, &args),
         Record::Update(args) => update::run(context, &args),
+        Record::Label(args) => label::run(context, &args),
         Record::Remove(args) => remove::run(context, &args),
     }
 }

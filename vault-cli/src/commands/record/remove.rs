@@ -11,7 +11,7 @@ use crate::show;
 
 /// Remove records with all their versions, here and from every grant
 ///
-/// What readers have fetched before, they keep.
+/// What was derived from a record goes with it. What readers have fetched before, they keep.
 #[derive(Args)]
 pub struct Remove {
     /// The records, by their ids or the beginnings of them
@@ -35,6 +35,13 @@ pub fn run(context: &Context, args: &Remove) -> Result<Exit> {
             wanted.push(id);
         }
     }
+    // what has lost its original proves nothing
+    let derived = all.iter().filter(|entry| {
+        let origin = entry.meta.origin.as_ref();
+        origin.is_some_and(|origin| wanted.contains(origin)) && !wanted.contains(&entry.record)
+    });
+    let derived: Vec<RecordId> = derived.map(|entry| entry.record).collect();
+    wanted.extend(derived);
     let count = show::count(wanted.len() as u64, "record");
     if !args.yes {
         let concerned: Vec<_> = all.iter().filter(|e| wanted.contains(&e.record)).collect();

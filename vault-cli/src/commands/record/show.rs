@@ -36,7 +36,7 @@ pub fn run(context: &Context, args: &Show) -> Result<Exit> {
         value["created"] = json!(time::rfc3339(header.created));
         value["sha256"] = json!(hex(header.digest.as_bytes()));
         value["file"] = json!(header.source);
-        value["author"] = json!(header.author.to_string());
+        value["owner_key"] = json!(header.author.to_string());
         value["signer"] = json!(header.signer.to_string());
         value["versions"] = versions
             .iter()
@@ -48,7 +48,7 @@ pub fn run(context: &Context, args: &Show) -> Result<Exit> {
     let meta = &header.meta;
     let mut text = format!("{}\n\n", paint(BOLD, &meta.title));
     let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "  {name:<11}{value}");
+        let _ = writeln!(text, "  {name:<13}{value}");
     };
     line("record", newest.record.to_string());
     line("kind", meta.kind.as_str().to_owned());
@@ -68,8 +68,18 @@ pub fn run(context: &Context, args: &Show) -> Result<Exit> {
     if let Some(file) = &header.source {
         line("file", file.clone());
     }
+    if let Some(author) = &meta.author {
+        line("author", author.clone());
+    }
+    if !meta.codes.is_empty() {
+        let codes: Vec<&str> = meta.codes.iter().map(vault_core::Code::as_str).collect();
+        line("codes", codes.join(" "));
+    }
+    if let Some(origin) = &meta.origin {
+        line("derived from", origin.to_string());
+    }
     line("sha-256", hex(header.digest.as_bytes()));
-    line("author", header.author.to_string());
+    line("owner key", header.author.to_string());
     line("signed by", header.signer.to_string());
     text.push('\n');
     for (number, version) in (1..).zip(&versions) {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use vault_core::{
-    CachedSource, Device, Following, GrantView, Home, IndexEntry, OpenRecord, RecordId, Vault,
-    VaultError, system_clock,
+    CachedSource, Device, Following, GrantView, Home, IndexEntry, OpenRecord, RecentSource,
+    RecordId, Vault, VaultError, system_clock,
 };
 
 use crate::commands::inbox;
@@ -71,7 +71,15 @@ pub trait Records {
 
     /// Opens a version's content.
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord>;
+
+    /// Opens the contents of many, quickly when they come in the order of the list.
+    fn opener(&self) -> Opening<'_> {
+        Box::new(|entry| self.open(entry))
+    }
 }
+
+/// Opens the content of a version.
+pub type Opening<'a> = Box<dyn Fn(&IndexEntry) -> Result<OpenRecord> + 'a>;
 
 impl Records for Vault {
     fn records(&mut self) -> Result<Vec<IndexEntry>> {
@@ -84,6 +92,11 @@ impl Records for Vault {
 
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
         Ok(self.open_record(entry)?)
+    }
+
+    fn opener(&self) -> Opening<'_> {
+        let opener = Self::opener(self);
+        Box::new(move |entry| Ok(opener.open(entry)?))
     }
 }
 
@@ -117,6 +130,11 @@ impl Records for Shared {
 
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
         Ok(self.following.open_record(entry, self.source.clone())?)
+    }
+
+    fn opener(&self) -> Opening<'_> {
+        let recent = Arc::new(RecentSource::new(self.source.clone()));
+        Box::new(move |entry| Ok(self.following.open_record(entry, recent.clone())?))
     }
 }
 

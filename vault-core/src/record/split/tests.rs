@@ -152,7 +152,8 @@ fn ndjson_goes_on_after_a_broken_line() {
             let range = start + item.range.start..start + item.range.end;
             assert!(import.items.contains(&Item {
                 range,
-                meta: item.meta
+                meta: item.meta,
+                part_of: None
             }));
         }
         start += line.len();
@@ -243,13 +244,74 @@ fn one_line_of_ten_mebibytes() {
 }
 
 #[test]
-fn the_size_limit_names_the_way_out() {
+fn the_size_limit_is_one_problem() {
     let text = r#"{"resourceType":"Patient"}"#;
     let import = read_limited(text.as_bytes(), "x.json", 10);
     assert!(import.items.is_empty());
-    assert!(import.problems[0].what.contains("NDJSON"));
+    assert!(import.problems[0].what.contains("too large"));
     let two = format!("{text}\n{text}\n");
     assert_eq!(read_limited(two.as_bytes(), "x.ndjson", 10).items.len(), 2);
+}
+
+#[test]
+fn a_document_is_a_record_and_its_resources_are_parts_of_it() {
+    let composition = r#"{"resourceType":"Composition","title":"Discharge summary","date":"2024-03-01",
+        "type":{"coding":[{"system":"http://loinc.org","code":"18842-5"}]},
+        "author":[{"display":"Dr Lind"}],"confidentiality":"R"}"#;
+    let inner = r#"{"resourceType":"Bundle","type":"message","timestamp":"2020-01-01T00:00:00Z","entry":[
+        {"resource":{"resourceType":"MessageHeader","meta":{"security":[{"code":"V"}]}}}]}"#;
+    let plain = r#"{"resourceType":"Bundle","type":"collection","entry":[{"resource":{"resourceType":"Device"}}]}"#;
+    let text = format!(
+        r#" {{"resourceType":"Bundle","id":"b","type":"document","timestamp":"2024-03-02T08:00:00Z","entry":[
+        {{"resource":{composition}}},{{"fullUrl":"urn:uuid:1","resource":{inner}}},{{"resource":{plain}}}]}}
+        "#
+    );
+    let import = read(text.as_bytes(), "x.json");
+    let found: Vec<_> = import
+        .items
+        .iter()
+        .map(|item| (item.meta.kind.as_str(), item.part_of))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            ("Bundle", None),
+            ("Composition", Some(0)),
+            ("Bundle", Some(0)),
+            ("MessageHeader", Some(2)),
+            ("Device", Some(0)),
+        ]
+    );
+    let whole = &import.items[0];
+    assert_eq!(&text[whole.range.clone()], text.trim());
+    assert_eq!(whole.meta.category, crate::record::Category::Note);
+    assert_eq!(whole.meta.title, "Discharge summary");
+    assert_eq!(whole.meta.date, Some("2024-03-01".parse().unwrap()));
+    assert_eq!(whole.meta.author.as_deref(), Some("Dr Lind"));
+    assert_eq!(whole.meta.source_id.as_deref(), Some("Bundle/b"));
+    assert_eq!(whole.meta.codes, ["loinc|18842-5".parse().unwrap()].into());
+    let labels: Vec<_> = whole.meta.labels.iter().map(|l| l.as_str()).collect();
+    assert_eq!(labels, ["R", "V"]);
+    let message = &import.items[2].meta;
+    assert_eq!(&text[import.items[2].range.clone()], inner);
+    assert_eq!(message.title, "Message");
+    assert_eq!(
+        message.date.as_ref().unwrap().as_str(),
+        "2020-01-01T00:00:00Z"
+    );
+    assert_eq!(message.source_id.as_deref(), Some("urn:uuid:1"));
+    // what cannot be read may say anything
+    let broken = r#"{"resourceType":"Bundle","type":"document","entry":[{"resource":{"id":"1"}}]}"#;
+    let import = read(broken.as_bytes(), "x.json");
+    assert!(import.items[0].meta.is_sensitive());
+}
+
+#[test]
+fn problems_are_listed_up_to_a_point() {
+    let text = format!(r#"[{{"resourceType":"A"}}{}]"#, ",1".repeat(5000));
+    let import = read(text.as_bytes(), "x.json");
+    assert_eq!((import.items.len(), import.problems.len()), (1, 1001));
+    assert!(import.problems[1000].what.contains("more problems"));
 }
 
 fn json_value() -> impl Strategy<Value = String> {
@@ -331,7 +393,7 @@ proptest! {
         bytes.truncate(cut.index(bytes.len() * 4).max(1));
         for name in ["x.json", "x.ndjson", "x"] {
             let import = read(&bytes, name);
-            for Item { range, meta } in &import.items {
+            for Item { range, meta, .. } in &import.items {
                 prop_assert!(bytes.get(range.clone()).is_some());
                 // every summary survives the strict encoding
                 let encoded = crate::codec::encode(meta);
