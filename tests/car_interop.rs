@@ -8,7 +8,6 @@
 #[path = "peers/tools.rs"]
 mod tools;
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;

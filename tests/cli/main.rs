@@ -3,11 +3,14 @@
 
 mod backup;
 mod bad_input;
+mod hostile;
+mod imports;
 mod records;
 mod second_reader;
 mod sharing;
 mod texts;
 #[path = "../peers/tools.rs"]
 mod tools;
+mod truth;
 mod vaults;
 mod world;

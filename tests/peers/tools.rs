@@ -60,6 +60,29 @@ pub fn npm(sources: &Path, name: &str) -> Option<PathBuf> {
     Some(folder)
 }
 
+/// A Python with the packages that `requirements` pins, in a virtual environment of its own in the
+/// folder `name`.
+pub fn python(requirements: &Path, name: &str) -> Option<PathBuf> {
+    if !available(&[("python3", "--version")]) {
+        return None;
+    }
+    let folder = folder(name);
+    let _lock = lock(&folder);
+    let environment = folder.join("environment");
+    let python = environment.join("bin/python");
+    let wanted = fs::read(requirements).unwrap();
+    if fs::read(folder.join("installed.txt")).ok().as_ref() != Some(&wanted) {
+        let mut create = Command::new("python3");
+        must(create.args(["-m", "venv", "--clear"]).arg(&environment));
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--disable-pip-version-check"]);
+        install.args(["--no-input", "--quiet", "--requirement"]);
+        must(install.arg(requirements));
+        fs::write(folder.join("installed.txt"), &wanted).unwrap();
+    }
+    Some(python)
+}
+
 /// Runs a command that must succeed.
 pub fn must(command: &mut Command) {
     let done = run(command, b"");

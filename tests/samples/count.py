@@ -7,8 +7,9 @@ Uses nothing but Python's json module. Per file one line:
 
     FILE <tab> TOTAL <tab> TYPE=N TYPE=N ...
 
-A FHIR bundle counts every entry.resource, an array every resource or entry,
-NDJSON every line; anything else counts as one Document.
+A FHIR bundle counts every entry.resource, and itself when it is of type document
+or message; an array counts every resource or entry, NDJSON every line; anything
+else counts as one Document.
 """
 
 import collections
@@ -25,6 +26,8 @@ def count(value, types):
     """Adds the resources in a parsed value; says whether there were any to look for."""
     if is_resource(value):
         if value["resourceType"] == "Bundle":
+            if value.get("type") in ("document", "message"):
+                types["Bundle"] += 1
             for entry in value.get("entry", []):
                 count(entry.get("resource"), types)
         else:
