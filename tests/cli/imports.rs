@@ -431,3 +431,26 @@ fn a_named_pipe_is_read_whole_and_one_in_a_folder_is_not_waited_for() {
     let list = w.json("a", &["record", "list", "--source", "pipe"]);
     assert_eq!(list[0]["bytes"], content.len());
 }
+
+#[test]
+fn a_summary_is_about_whoever_the_vault_is_of() {
+    let w = World::new();
+    let ran = w.run("m", &["init", "--name", "Mira Lind", "--work-factor", "10"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let other = MESSAGE
+        .replace("Lind^Mira||1980", "Okafor^Tomas||2010")
+        .replace("7.20", "9.90");
+    let (other, own) = (w.file("other.hl7", other), w.file("own.hl7", MESSAGE));
+    // somebody else's first
+    let ran = w.run("m", &["record", "add", &other, &own]);
+    assert!(
+        ran.err.contains("other.hl7 may be about someone else"),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("own.hl7"), "{}", ran.err);
+    let page = w.ok("m", &["summary"]);
+    assert!(page.contains("7.20 %") && !page.contains("9.90"), "{page}");
+    let ips = w.ok("m", &["export", "--to", "ips", "-o", "-"]);
+    assert!(ips.contains("7.20") && !ips.contains("9.90"), "{ips}");
+}

@@ -42,6 +42,14 @@ struct PatientWire<'a> {
 }
 
 impl Person {
+    /// Whoever goes by this name; which part of it is the family's is not known.
+    pub fn named(name: &str) -> Self {
+        Self {
+            family: vec![name.to_owned()],
+            ..Self::default()
+        }
+    }
+
     /// The person that the JSON of a FHIR Patient describes, in bounded memory; `None` when it names
     /// nobody, or is no JSON.
     pub fn from_patient_json(text: &[u8]) -> Option<Self> {
@@ -92,6 +100,11 @@ impl Person {
     /// Whether nothing is known.
     pub fn is_nobody(&self) -> bool {
         self.given.is_empty() && self.family.is_empty() && self.born.is_none()
+    }
+
+    /// Whether there is any name.
+    pub fn has_names(&self) -> bool {
+        !self.given.is_empty() || !self.family.is_empty()
     }
 
     /// One line: names and date of birth.

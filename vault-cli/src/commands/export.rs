@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use vault_core::{IndexEntry, RecordId};
-use vault_formats::Moment;
 use vault_formats::export::{self, Bulk, Collection, FileNames, Folder, IpsOptions};
+use vault_formats::{Moment, Person};
 
 use super::record::{Filter, FromArgs, Records};
 use crate::context::Context;
@@ -227,7 +227,11 @@ fn summary(args: &Export, records: &dyn Records, entries: &[IndexEntry]) -> Resu
             None
         }
     });
-    let made = export::ips(opened, Moment(time::now()), &IpsOptions::default());
+    let options = IpsOptions {
+        owner: records.owner().map(|name| Person::named(&name)),
+        ..IpsOptions::default()
+    };
+    let made = export::ips(opened, Moment(time::now()), &options);
     if let Some(error) = failed {
         return Err(error);
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use vault_formats::SummaryBuilder;
+use vault_formats::{Person, SummaryBuilder};
 
 use super::record::FromArgs;
 use crate::context::Context;
@@ -36,7 +36,8 @@ pub fn run(context: &Context, args: &SummaryArgs) -> Result<Exit> {
     let mut records = args.from.owner().open(context)?;
     let mut entries = records.records()?;
     entries.retain(resources::is_clinical);
-    let mut builder = SummaryBuilder::new(time::today()?.as_str());
+    let owner = records.owner().map(|name| Person::named(&name));
+    let mut builder = SummaryBuilder::new(time::today()?.as_str()).owned_by(owner);
     let mut unreadable = Vec::new();
     for resource in resources::opened(&*records, &entries, &mut unreadable) {
         builder.add(&resource?);

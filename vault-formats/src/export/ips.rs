@@ -28,6 +28,8 @@ pub struct IpsOptions {
     pub results_per_code: usize,
     /// The Patient record the summary is about; where it is not given, the first one.
     pub patient: Option<RecordId>,
+    /// Whose vault it is: among several Patient records the one of this name is meant.
+    pub owner: Option<crate::Person>,
     /// The title of the document.
     pub title: String,
 }
@@ -37,6 +39,7 @@ impl Default for IpsOptions {
         Self {
             results_per_code: 1,
             patient: None,
+            owner: None,
             title: "Patient summary".into(),
         }
     }

@@ -68,9 +68,13 @@ impl Kept {
         }
         let now = when.instant();
         let today = now.get(..10).unwrap_or_default();
-        kept.known = statements.finish(options.patient, |known, standing| {
-            kept.add(known, standing, today, options);
-        });
+        kept.known = statements.finish(
+            options.patient,
+            options.owner.as_ref(),
+            |known, standing| {
+                kept.add(known, standing, today, options);
+            },
+        );
         kept
     }
 

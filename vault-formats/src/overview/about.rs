@@ -44,11 +44,22 @@ pub(crate) struct Persons {
 }
 
 impl Persons {
-    /// Of all Patient resources. The patient is the one of the record `chosen`, else the first that
-    /// was not derived from a document, else the first.
-    pub(crate) fn new(patients: &[Resource], chosen: Option<RecordId>) -> Self {
+    /// Of all Patient resources. The patient is the one of the record `chosen`, else one that has the
+    /// `owner`'s name, else the first; those that were not derived from a document come first.
+    pub(crate) fn new(
+        patients: &[Resource],
+        chosen: Option<RecordId>,
+        owner: Option<&Person>,
+    ) -> Self {
         let place = |test: &dyn Fn(&Resource) -> bool| patients.iter().position(test);
+        let named = |patient: &Resource| {
+            let person = Person::from_patient(&patient.json);
+            let names = owner.zip(person.filter(Person::has_names));
+            names.is_some_and(|(owner, person)| owner.has_name_of(&person))
+        };
         let own = place(&|patient| Some(patient.record) == chosen)
+            .or_else(|| place(&|patient| named(patient) && patient.meta.origin.is_none()))
+            .or_else(|| place(&named))
             .or_else(|| place(&|patient| patient.meta.origin.is_none()))
             .or_else(|| place(&|_| true));
         let person = own
@@ -185,7 +196,7 @@ mod tests {
             patient(3, Some(50), "7", "Mira", "1980-05-06"),
             patient(4, Some(60), "7", "Otto", "2015-01-01"),
         ];
-        let persons = Persons::new(&patients, None);
+        let persons = Persons::new(&patients, None, None);
         let to = |reference: &str| json!({"reference": reference});
         for (origin, reference, expected) in [
             (None, "Patient/1", About::Patient),
@@ -203,9 +214,13 @@ mod tests {
             about(&persons, None, json!({"display": "x"})),
             About::Unclear
         );
-        let child = Persons::new(&patients, Some(patients[1].record));
+        let child = Persons::new(&patients, Some(patients[1].record), None);
         assert_eq!(about(&child, None, to("Patient/2")), About::Patient);
-        let alone = Persons::new(&patients[..1], None);
+        // among several it is whoever has the owner's name
+        let owner = Person::named("Otto");
+        let otto = Persons::new(&patients, None, Some(&owner));
+        assert_eq!(otto.own(), Some(1));
+        let alone = Persons::new(&patients[..1], None, None);
         assert_eq!(about(&alone, None, to("Patient/404")), About::Patient);
     }
 }

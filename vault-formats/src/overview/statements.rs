@@ -18,8 +18,8 @@ use super::facts::day;
 use super::isolate::Isolates;
 use super::read::{choice, codings, concept, has_code, items, string};
 use super::reference::{Names, drug_element, target};
-use crate::SamePerson;
 use crate::export::Resource;
+use crate::{Person, SamePerson};
 
 /// Most versions of different things that one identifier or id is compared with.
 const MAX_ALIKE: usize = 16;
@@ -133,10 +133,11 @@ impl Statements {
     pub(crate) fn finish(
         self,
         patient: Option<RecordId>,
+        owner: Option<&Person>,
         mut take: impl FnMut(&Known, Standing),
     ) -> Known {
         let known = Known {
-            persons: Persons::new(&self.patients, patient),
+            persons: Persons::new(&self.patients, patient, owner),
             patients: self.patients,
             names: self.names,
         };

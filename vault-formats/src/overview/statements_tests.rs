@@ -15,7 +15,7 @@ fn standing(all: Vec<Value>) -> Vec<(u8, Option<String>, bool)> {
         statements.add(&resource(at, json), true);
     }
     let mut out = Vec::new();
-    statements.finish(None, |_, one| {
+    statements.finish(None, None, |_, one| {
         out.push((one.resource.record.as_bytes()[0], one.older, one.in_error));
     });
     out

@@ -21,6 +21,7 @@ use super::summary::Summary;
 use super::summary_parts::{Entry, Merged, people};
 use super::text::clean_line;
 use super::trend::Series;
+use crate::Person;
 use crate::export::Resource;
 
 /// Most allergies that are held against records of none.
@@ -32,6 +33,7 @@ const MAX_ALLERGIES: usize = 1000;
 pub struct SummaryBuilder {
     today: String,
     resources: usize,
+    owner: Option<Person>,
     statements: Statements,
 }
 
@@ -42,6 +44,12 @@ impl SummaryBuilder {
             today: today.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// Says whose records these are: among several Patient records the one of this name is meant.
+    pub fn owned_by(mut self, owner: Option<Person>) -> Self {
+        self.owner = owner;
+        self
     }
 
     /// Adds the newest version of one record. Where records contradict each other and none says when
@@ -78,7 +86,9 @@ impl SummaryBuilder {
         };
         let known = self
             .statements
-            .finish(None, |known, standing| sections.add(known, &standing));
+            .finish(None, self.owner.as_ref(), |known, standing| {
+                sections.add(known, &standing);
+            });
         sections.page(self.resources, &known)
     }
 }

@@ -44,7 +44,7 @@ impl Intake {
         Ok(Self {
             keys,
             sensitivity: Sensitivity::standard().with(rules),
-            owner: owner(vault),
+            owner: Person::named(vault.name()),
             patient: patient(vault)?,
         })
     }
@@ -72,14 +72,6 @@ fn read_keys(path: &Path) -> Result<IssuerKeys> {
     IssuerKeys::from_jwks(&text, None).map_err(|error| bad(error.to_string()))
 }
 
-/// Whoever has the name that the vault was made under.
-fn owner(vault: &Vault) -> Person {
-    Person {
-        family: vec![vault.name().to_owned()],
-        ..Person::default()
-    }
-}
-
 /// Whom the vault is about, as its Patient resources say: those with the name that the vault was made
 /// under or, where none has it, the first one and all that are the same person. Others got in with
 /// somebody else's file.
@@ -95,7 +87,7 @@ fn patient(vault: &mut Vault) -> Result<Vec<Person>> {
         opener.open(entry)?.copy_to(&mut *text)?;
         people.extend(Person::from_patient_json(&text));
     }
-    let owner = owner(vault);
+    let owner = Person::named(vault.name());
     let named = |person: &&Person| person.has_name_of(&owner);
     if people.iter().any(|person| named(&person)) {
         return Ok(people.iter().filter(named).cloned().collect());

@@ -72,6 +72,11 @@ pub trait Records {
     /// Opens a version's content.
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord>;
 
+    /// The name of whoever the records are of, where it is one person.
+    fn owner(&self) -> Option<String> {
+        None
+    }
+
     /// Opens the contents of many, quickly when they come in the order of the list.
     fn opener(&self) -> Opening<'_> {
         Box::new(|entry| self.open(entry))
@@ -92,6 +97,10 @@ impl Records for Vault {
 
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
         Ok(self.open_record(entry)?)
+    }
+
+    fn owner(&self) -> Option<String> {
+        Some(self.name().to_owned())
     }
 
     fn opener(&self) -> Opening<'_> {
@@ -130,6 +139,10 @@ impl Records for Shared {
 
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
         Ok(self.following.open_record(entry, self.source.clone())?)
+    }
+
+    fn owner(&self) -> Option<String> {
+        Some(self.following.name().to_owned())
     }
 
     fn opener(&self) -> Opening<'_> {
