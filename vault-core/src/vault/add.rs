@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::transaction::Transaction;
-use super::{Vault, VaultError, body_context, newest, packed_slice};
+use super::{Vault, VaultError, body_context, packed_slice};
 use crate::audit::Act;
 use crate::block::{Block, Digest};
 use crate::body::long::{LongReader, seal_long};
@@ -144,15 +144,21 @@ impl<'t, 'v> Adder<'t, 'v> {
         let known = known.collect();
         let lengths = records().map(|e| e.len).collect();
         let origins = records().filter_map(|e| e.meta.origin).collect();
+        // later entries are newer versions, and only the newest counts
+        let mut sensitive: HashMap<RecordId, &RecordMeta> = HashMap::new();
+        for entry in records() {
+            match entry.meta.is_sensitive() {
+                true => sensitive.insert(entry.record, &entry.meta),
+                false => sensitive.remove(&entry.record),
+            };
+        }
         let mut labelled: HashMap<_, BTreeSet<Label>> = HashMap::new();
-        for entry in newest(records()).iter().filter(|e| e.meta.is_sensitive()) {
-            let sensitive = entry
-                .meta
-                .labels
-                .iter()
-                .filter(|label| label.is_sensitive());
-            let labels = labelled.entry(source_key(&entry.meta)).or_default();
-            labels.extend(sensitive.cloned());
+        for meta in sensitive.into_values() {
+            let labels = meta.labels.iter().filter(|label| label.is_sensitive());
+            labelled
+                .entry(source_key(meta))
+                .or_default()
+                .extend(labels.cloned());
         }
         let name_key = derive(
             tx.vault.state.secrets.names.expose(),
