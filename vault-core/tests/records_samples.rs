@@ -262,7 +262,7 @@ fn summaries_of_us_core_are_what_a_person_reads_there() {
         ("familymemberhistory-grandmother-unicode", Other, "2025-04-10", "Maternal grandmother (\u{5916}\u{5a46})"),
         ("goal-walking-completed", Other, "2024-03-04", "Walk 30 minutes daily without dyspnea by end of pulmonary rehab"),
         ("immunization-hepb-entered-in-error", Immunization, "2025-01-08",
-            "hepatitis B vaccine, adult formulation (free-text entry, no code captured)"),
+            "Entered in error: hepatitis B vaccine, adult formulation (free-text entry, no code captured)"),
         ("location-breadth-clinic", Other, "", "Breadth Test Family Medicine Clinic"),
         ("medicationrequest-active-coded", Medication, "2025-03-15T14:32:00-07:00",
             "lisinopril (PRINIVIL, ZESTRIL) 10 mg tablet"),
