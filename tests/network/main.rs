@@ -1,7 +1,10 @@
 //! Two people, each with a home, a process and a node of their own, over loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod agent_case;
+mod agents;
 mod demo;
+mod deposits;
 mod dht;
 mod finding;
 mod idle;
@@ -14,6 +17,7 @@ mod kubo_gateway;
 mod link;
 mod logs;
 mod lossy;
+mod on_request;
 mod people;
 mod pinning;
 #[path = "../peers/pinning_service.rs"]

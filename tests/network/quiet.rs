@@ -7,7 +7,7 @@ use crate::serving::Serving;
 use crate::world::World;
 
 /// The sockets that a command opens, as `strace` shows them; `None` where there is no `strace`.
-fn sockets(w: &World, who: &str, arguments: &[&str]) -> Option<Vec<String>> {
+pub fn sockets(w: &World, who: &str, arguments: &[&str]) -> Option<Vec<String>> {
     let usable = Command::new("strace")
         .args(["-o", "/dev/null", "true"])
         .output();

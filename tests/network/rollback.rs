@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::people::*;
 use crate::serving::{Serving, addresses};
+use crate::world::World;
 
 /// Copies a folder.
 pub fn copy(from: &Path, to: &Path) {
@@ -18,6 +19,19 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// What the command that a hint names says about the two files that it names, to somebody without a
+/// home.
+fn checked(w: &World, err: &str) -> (i32, String) {
+    let command = err
+        .split('`')
+        .find_map(|part| part.strip_prefix("medvault "));
+    let arguments: Vec<&str> = command.unwrap().split(' ').chain(["--json"]).collect();
+    let ran = w.run("nobody", &arguments);
+    let said: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(said["a"]["hashes"], true, "{said}");
+    (ran.code, said["verdict"].as_str().unwrap().to_owned())
 }
 
 #[test]
@@ -47,6 +61,8 @@ fn an_older_and_a_forked_history_are_refused() {
     let serving = Serving::at(&w, "old", &blocks, &heads);
     let ran = refused(&w, "bo", &["inbox", "sync"], 9);
     assert!(ran.err.contains("OLDER"), "{}", ran.err);
+    // an old copy that only shows itself is no other history
+    assert_eq!(checked(&w, &ran.err), (0, "consistent".to_owned()));
     keeps("older");
 
     // the copy catches up in number, then overtakes
@@ -68,6 +84,8 @@ fn an_older_and_a_forked_history_are_refused() {
         };
         let ran = refused(&w, "bo", &["inbox", "sync"], 9);
         assert!(ran.err.contains(code), "{round}: {}", ran.err);
+        // what Bo kept and what he was offered convicts it, whatever the numbers say
+        assert_eq!(checked(&w, &ran.err), (9, "forked".to_owned()));
         keeps(code);
     }
     serving.kill();

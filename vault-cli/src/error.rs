@@ -1,11 +1,14 @@
 //! What went wrong, in words for people, a code for programs, and an exit code for scripts.
 
+mod access;
+
 use std::fmt;
 
 use serde_json::json;
 use vault_core::{
-    BodyError, CardError, EnvelopeError, FollowError, IdentityFileError, InboxError, SourceError,
-    StorageError, StoreError, TicketError, VaultError, WordsError,
+    AgentAddressError, BodyError, CardError, EntryProofError, EnvelopeError, EvidenceError,
+    FollowError, IdentityFileError, InboxError, SourceError, StorageError, StoreError, TicketError,
+    VaultError, WordsError,
 };
 
 /// How the program ends.
@@ -20,7 +23,7 @@ pub enum Exit {
     Usage = 2,
     /// What was named is not there, or the name fits several.
     NotFound = 3,
-    /// Some inputs were refused; the rest is done.
+    /// Some inputs were refused; the rest is done. Or what was given does not decide the question.
     Partial = 4,
     /// The passphrase or the identity is wrong.
     Identity = 5,
@@ -41,7 +44,7 @@ Exit codes:
   1  failed for another reason
   2  the command line is not understood
   3  not found, or the name fits several
-  4  partial: some inputs were refused, the rest is done
+  4  partial: some inputs were refused, the rest is done; or the evidence does not decide
   5  wrong passphrase or identity
   6  the home cannot be used: none there, one there already, in use, of a newer version,
      not writable, or the disk is full
@@ -209,6 +212,17 @@ impl From<CardError> for Error {
     }
 }
 
+impl From<AgentAddressError> for Error {
+    fn from(error: AgentAddressError) -> Self {
+        match error {
+            AgentAddressError::NotAnAddress => Self::new(Exit::Failure, "not-an-agent", error)
+                .hint("ask for the line that `medvault agent address` prints"),
+            other => Self::new(Exit::Integrity, "bad-agent-address", other)
+                .hint("the address was altered or cut off: ask for it again"),
+        }
+    }
+}
+
 impl From<TicketError> for Error {
     fn from(error: TicketError) -> Self {
         let text = error.to_string();
@@ -233,6 +247,9 @@ impl From<FollowError> for Error {
                 .hint("what you had stays. ask the patient whether an old copy is being served"),
             FollowError::Forked(_) => Self::new(Exit::Integrity, "forked-head", text)
                 .hint("what you had stays. tell the patient: someone shows different histories"),
+            FollowError::Behind { .. } => Self::new(Exit::Integrity, "behind", text).hint(
+                "what you had stays. ask the patient whether an old copy of the home was put back",
+            ),
             FollowError::Stale(_) => Self::new(Exit::Integrity, "stale-head", text)
                 .hint("the patient's own device must come online once"),
             FollowError::FromTheFuture(_) => {
@@ -268,6 +285,20 @@ impl From<InboxError> for Error {
             _ => Self::new(Exit::Integrity, "bad-inbox", text)
                 .hint("put the file `inbox` back from a copy, or accept the tickets again"),
         }
+    }
+}
+
+impl From<EntryProofError> for Error {
+    fn from(error: EntryProofError) -> Self {
+        Self::new(Exit::Integrity, "bad-proof", error)
+            .hint("do not believe it; ask for the proof again: `medvault audit prove ENTRY`")
+    }
+}
+
+impl From<EvidenceError> for Error {
+    fn from(error: EvidenceError) -> Self {
+        Self::new(Exit::Integrity, "bad-evidence", error)
+            .hint("it says nothing about the vault; ask for it again: `medvault audit evidence`")
     }
 }
 
@@ -314,6 +345,9 @@ impl From<VaultError> for Error {
             VaultError::NoRecord(_) => {
                 new(Exit::NotFound, "no-record").hint("`medvault record list` shows all of them")
             }
+            VaultError::NoEntry(_) => {
+                new(Exit::NotFound, "no-entry").hint("`medvault audit log` shows all of them")
+            }
             VaultError::NoGrant(_) => {
                 new(Exit::NotFound, "no-grant").hint("`medvault grant list` shows all of them")
             }
@@ -330,8 +364,25 @@ impl From<VaultError> for Error {
             VaultError::FingerprintMismatch(_) => new(Exit::Integrity, "fingerprint-mismatch")
                 .hint("do not share anything with this contact; ask for the card again"),
             VaultError::GrantEnded(_) => new(Exit::Terms, "grant-ended"),
+            VaultError::Acceptance(_) => new(Exit::Terms, "not-offered").hint(
+                "`medvault grant list` shows what is offered, and to whom; `medvault grant ticket` \
+                 prints the ticket again",
+            ),
+            VaultError::NotOnRequest => Self::usage(text).hint("add --on-request"),
+            VaultError::CarriedOnly => new(Exit::Terms, "on-request")
+                .hint("hand over the ticket: `medvault grant ticket GRANT`"),
             VaultError::EmptyScope => new(Exit::NotFound, "empty-scope")
                 .hint("`medvault record list` shows what there is; add `--dry-run` to see the choice"),
+            VaultError::NotAnAgent(_) => new(Exit::Terms, "not-an-agent").hint(
+                "`medvault agent list` shows the agents; who may become one is said when sharing: \
+                 `medvault share --on-request --agent NAME`",
+            ),
+            VaultError::NoAllowance => Self::usage(text).hint("add `--opens N`"),
+            VaultError::TooManyOpens { .. } => new(Exit::Terms, "too-many-opens")
+                .hint("`medvault agent list` shows what the others may give"),
+            VaultError::Report(_) => new(Exit::Integrity, "bad-report").hint(
+                "nothing of it was entered. ask whoever runs the agent whether an old copy is in use",
+            ),
             VaultError::AlreadyExpired => Self::usage(text),
             VaultError::NoReader => Self::usage(text).hint("name one with `--with NAME`"),
             VaultError::NothingToRecover => new(Exit::NotFound, "nothing-to-recover").hint(

@@ -48,6 +48,17 @@ pub fn read_text_from(path: &Path, input: impl Read, limit: u64) -> Result<Strin
     Ok(text)
 }
 
+/// Refuses to go on when something is at `path` and may not be replaced: before work is done whose
+/// result could then not be written.
+pub fn refuse_existing(path: &Path, force: bool) -> Result<()> {
+    if !force && !is_dash(path) && path.symlink_metadata().is_ok() {
+        let what = format!("{} is there already", path.display());
+        return Err(Error::new(Exit::Failure, "file-exists", what)
+            .hint("choose another name, or add --force to replace it"));
+    }
+    Ok(())
+}
+
 /// Writes a file through a temporary one in the same folder, so that it is whole or not there.
 /// On Unix only its owner may read it.
 pub fn write_new(
@@ -55,13 +66,7 @@ pub fn write_new(
     force: bool,
     write: impl FnOnce(&mut File) -> Result<()>,
 ) -> Result<()> {
-    let exists = || {
-        let what = format!("{} is there already", path.display());
-        Error::new(Exit::Failure, "file-exists", what)
-    };
-    if !force && path.symlink_metadata().is_ok() {
-        return Err(exists().hint("choose another name, or add --force to replace it"));
-    }
+    refuse_existing(path, force)?;
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

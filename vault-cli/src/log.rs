@@ -102,6 +102,59 @@ pub enum Event {
         /// When it is tried again.
         again: u64,
     },
+    /// Requests for keys were answered.
+    AccessAnswered {
+        /// That got their keys.
+        released: usize,
+        /// That were turned down, which was logged.
+        denied: usize,
+        /// That were not looked at further.
+        refused: usize,
+    },
+    /// A deposit has come whole and waits for a decision.
+    DepositArrived {
+        /// Its length.
+        bytes: u64,
+    },
+    /// A deposit was refused before it was sent.
+    DepositRefused,
+    /// Requests for keys could not be answered; they come again.
+    AccessFailed {
+        /// What hindered it.
+        error: &'static str,
+    },
+    /// The log of this home is not the one that a reader has seen: no key is given out.
+    AccessHalted,
+    /// What shows that could not be written down.
+    EvidenceLost {
+        /// What hindered it.
+        error: &'static str,
+    },
+    /// The grants this home answers for as somebody's agent changed.
+    ChargesChanged {
+        /// How many there are.
+        count: usize,
+    },
+    /// A patient this home is an agent of has no newer head to be had; the last one counts until it
+    /// runs out.
+    PatientSilent {
+        /// What hindered it.
+        error: &'static str,
+    },
+    /// The newest head of such a patient can be had again.
+    PatientHeard,
+    /// Agents reported what they did on the patient's behalf.
+    AgentsHeard {
+        /// How many were asked.
+        agents: usize,
+        /// Requests that came into the log with this.
+        requests: usize,
+    },
+    /// An agent did not report; it is asked again.
+    AgentFailed {
+        /// What hindered it.
+        error: &'static str,
+    },
     /// The node was asked to stop and lets running answers end.
     Stopping,
     /// The node has stopped.
@@ -162,6 +215,48 @@ impl Event {
                 let what = [("by", Word(by)), ("head", Number(head))];
                 let why = [("error", Word(error)), ("again", Time(again))];
                 (Level::Warn, "publish-failed", [what, why].concat())
+            }
+            Self::DepositArrived { bytes } => (
+                Level::Info,
+                "deposit-arrived",
+                vec![("bytes", Number(bytes))],
+            ),
+            Self::DepositRefused => (Level::Info, "deposit-refused", Vec::new()),
+            Self::AccessAnswered {
+                released,
+                denied,
+                refused,
+            } => {
+                let fields = [
+                    ("released", released),
+                    ("denied", denied),
+                    ("refused", refused),
+                ];
+                let fields = fields.map(|(name, count)| (name, Number(count as u64)));
+                (Level::Info, "access-answered", fields.into())
+            }
+            Self::AccessFailed { error } => {
+                (Level::Error, "access-failed", vec![("error", Word(error))])
+            }
+            Self::AccessHalted => (Level::Error, "access-halted", Vec::new()),
+            Self::EvidenceLost { error } => {
+                (Level::Error, "evidence-lost", vec![("error", Word(error))])
+            }
+            Self::ChargesChanged { count } => {
+                let fields = vec![("count", Number(count as u64))];
+                (Level::Info, "charges-changed", fields)
+            }
+            Self::PatientSilent { error } => {
+                (Level::Warn, "patient-silent", vec![("error", Word(error))])
+            }
+            Self::PatientHeard => (Level::Info, "patient-heard", Vec::new()),
+            Self::AgentsHeard { agents, requests } => {
+                let requests = ("requests", Number(requests as u64));
+                let fields = vec![("agents", Number(agents as u64)), requests];
+                (Level::Info, "agents-heard", fields)
+            }
+            Self::AgentFailed { error } => {
+                (Level::Warn, "agent-failed", vec![("error", Word(error))])
             }
             Self::Stopping => (Level::Info, "stopping", Vec::new()),
             Self::Stopped { seconds, cut_off } => {

@@ -6,6 +6,7 @@ mod car;
 mod commands;
 mod config;
 mod context;
+mod deposits;
 mod error;
 mod files;
 mod ids;
@@ -22,6 +23,7 @@ mod publish;
 mod resources;
 mod services;
 mod show;
+mod size;
 mod table;
 mod time;
 

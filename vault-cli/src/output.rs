@@ -24,6 +24,9 @@ pub fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Length of lines that are gathered before they are written, in bytes.
+const LINES_LEN: usize = 1 << 20;
+
 /// How to write.
 #[derive(Debug, Clone, Copy)]
 pub struct Output {
@@ -46,12 +49,16 @@ impl Output {
         self.json_lines([value])
     }
 
-    /// Writes each value on a line of its own (JSON Lines).
+    /// Writes each value on a line of its own (JSON Lines), as they come.
     pub fn json_lines<T: Serialize>(&self, values: impl IntoIterator<Item = T>) -> Result<()> {
         let mut text = String::new();
         for value in values {
             let line = serde_json::to_string(&value).map_err(std::io::Error::from)?;
             let _ = writeln!(text, "{line}");
+            if text.len() >= LINES_LEN {
+                self.print(&text)?;
+                text.clear();
+            }
         }
         self.print(&text)
     }

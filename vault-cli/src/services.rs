@@ -228,11 +228,13 @@ fn confirm(vault: &mut Vault, waiting: Vec<Receipt>, brought: &[Brought]) -> Res
     Ok(receipts)
 }
 
-/// What a node serves: the vault's blocks, and those on their way to a pinning service.
+/// What a node serves: the vault's blocks, those on their way to a pinning service, and deposits
+/// that others fetch from here.
 pub fn served(home: &Home, storage: &dyn VaultStorage) -> Result<Arc<dyn BlockStore>> {
+    let beside = ChainedStore::new(home.canaries()?, home.outgoing()?);
     Ok(Arc::new(ChainedStore::new(
         storage.blocks(),
-        home.canaries()?,
+        Arc::new(beside),
     )))
 }
 

@@ -8,12 +8,19 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crate::audit::{AuditEntry, SealedEntry};
+use crate::access::{
+    Acceptance, AccessMessage, AccessReceipt, AccessReply, AccessRequest, AgentAddress,
+    AgentCertificate, AgentQuestion, MAX_VERSIONS,
+};
+use crate::audit::{
+    AuditEntry, EntryProof, Evidence, LogStatement, Logged, SealedEntry, check_fork,
+};
 use crate::block::{Block, Cid, Codec, Digest};
 use crate::body::long::LongReader;
 use crate::body::{BodyContext, Location, open_packed};
 use crate::car::{CarReader, CarSection, CarWriter};
 use crate::codec;
+use crate::deposit::{Announcement, DepositReceipt, DepositTicket, Note, Parcel};
 use crate::envelope::{
     IdentityKey, RecipientKey, decrypt_with, decrypt_with_passphrase, open_envelope, seal_envelope,
 };
@@ -22,11 +29,11 @@ use crate::grant::{
 };
 use crate::head::{Head, HeadBody};
 use crate::identity::{Card, Device, Signers};
-use crate::ids::{GrantId, RecordId, VaultId, VersionId};
+use crate::ids::{DepositId, GrantId, RecordId, VaultId, VersionId};
 use crate::index::{IndexEntry, Item};
 use crate::ipns::{self, IpnsName, IpnsRecord};
 use crate::keys::{Namespace, PublicKey, RecoveryWords, SecretKey, Signed, SigningKey};
-use crate::log::{Checkpoint, SignedCheckpoint, TreeHash};
+use crate::log::{Checkpoint, LogProof, SignedCheckpoint, TreeHash};
 use crate::reader::Following;
 use crate::record::{self, ClinicalDate, Kind};
 use crate::seal::{open, seal};
@@ -41,12 +48,16 @@ pub const TARGETS: &[Target] = &[
     ("head", head),
     ("signers", signers),
     ("card", card),
+    ("agent_address", agent_address),
     ("identity", identity),
     ("texts", texts),
     ("ticket", ticket),
     ("terms", terms),
     ("receipt", receipt),
     ("block_access", block_access),
+    ("access_message", access_message),
+    ("access_reply", access_reply),
+    ("agent_certificate", agent_certificate),
     ("grant_key", grant_key),
     ("grant_root", grant_root),
     ("directory", directory),
@@ -63,6 +74,13 @@ pub const TARGETS: &[Target] = &[
     ("car_store", car_store),
     ("record", record),
     ("ipns_record", ipns_record),
+    ("log_proof", log_proof),
+    ("logged_entry", logged_entry),
+    ("log_statement", log_statement),
+    ("evidence", evidence),
+    ("deposit_note", deposit_note),
+    ("deposit_parcel", deposit_parcel),
+    ("deposit_words", deposit_words),
 ];
 
 /// Runs one entry by its name; names that are not in [`TARGETS`] do nothing.
@@ -132,6 +150,17 @@ fn card(bytes: &[u8]) {
     ] {
         if let Ok(card) = Card::from_bytes(wire) {
             assert_eq!(Card::from_text(&card.to_text()).as_ref(), Ok(&card));
+        }
+    }
+}
+
+/// As text, and as the dag-cbor behind it.
+fn agent_address(bytes: &[u8]) {
+    let body = data_encoding::BASE64URL_NOPAD.encode(bytes);
+    for text in [text(bytes), &format!("medvault-agent:{body}")] {
+        if let Ok(address) = AgentAddress::from_text(text) {
+            let again = AgentAddress::from_text(&address.to_text());
+            assert_eq!(again.as_ref(), Ok(&address));
         }
     }
 }
@@ -206,6 +235,52 @@ fn block_access(bytes: &[u8]) {
     for statement in [bytes, &signed] {
         if let Ok(reader) = readers.check(statement, &ends, 1_790_000_000) {
             assert_eq!(reader.owner(), signers.owner());
+        }
+    }
+}
+
+/// What comes to whoever answers requests; every part also as if it had been signed.
+fn access_message(bytes: &[u8]) {
+    if let Ok(message) = AccessMessage::from_bytes(bytes) {
+        assert_eq!(message.to_bytes(), bytes);
+        let (AccessMessage::Accept(part)
+        | AccessMessage::Request(part)
+        | AccessMessage::Receipt(part)
+        | AccessMessage::Question(part)) = &message;
+        statements(part);
+    }
+    for namespace in [
+        Namespace::Acceptance,
+        Namespace::AccessRequest,
+        Namespace::AccessReceipt,
+        Namespace::AgentQuestion,
+    ] {
+        statements(&Signed::raw(bytes, namespace, &device()));
+    }
+}
+
+fn statements(bytes: &[u8]) {
+    if let Ok(request) = AccessRequest::from_bytes(bytes) {
+        assert_eq!(*request.digest(), Digest::of(bytes));
+        assert!((1..=MAX_VERSIONS).contains(&request.versions().len()));
+    }
+    let _ = Acceptance::from_bytes(bytes);
+    let _ = AccessReceipt::from_bytes(bytes);
+    let _ = AgentQuestion::from_bytes(bytes);
+}
+
+fn access_reply(bytes: &[u8]) {
+    if let Ok(reply) = AccessReply::from_bytes(bytes) {
+        assert_eq!(reply.to_bytes(), bytes);
+    }
+}
+
+fn agent_certificate(bytes: &[u8]) {
+    let signers = known_signers();
+    let signed = Signed::raw(bytes, Namespace::AgentCertificate, &device());
+    for wire in [bytes, &signed] {
+        if let Ok(certificate) = AgentCertificate::from_bytes(wire, &signers) {
+            assert_eq!(certificate.as_bytes(), wire);
         }
     }
 }
@@ -350,6 +425,42 @@ fn checkpoint(bytes: &[u8]) {
     let _ = Checkpoint::from_text(text(bytes));
 }
 
+fn log_proof(bytes: &[u8]) {
+    if let Ok(proof) = LogProof::parse(text(bytes)) {
+        assert_eq!(proof.to_text(), text(bytes));
+    }
+    if let Ok(proof) = EntryProof::parse(text(bytes)) {
+        assert!(proof.to_text().is_ok_and(|again| again == text(bytes)));
+        let _ = proof.verify(&known_signers().vault());
+    }
+}
+
+fn logged_entry(bytes: &[u8]) {
+    if let Ok(logged) = codec::decode::<Logged>(bytes, bytes.len()) {
+        let _ = logged.verify(&known_signers());
+    }
+}
+
+fn log_statement(bytes: &[u8]) {
+    let signers = known_signers();
+    for wire in [
+        bytes,
+        &Signed::raw(bytes, Namespace::LogStatement, &device()) as &[u8],
+    ] {
+        if let Ok(statement) = LogStatement::from_bytes(wire, &signers) {
+            assert_eq!(statement.as_bytes(), wire);
+        }
+    }
+}
+
+fn evidence(bytes: &[u8]) {
+    if let Ok(evidence) = Evidence::parse(text(bytes)) {
+        let again = evidence.to_text().map(|text| Evidence::parse(&text));
+        assert!(again.is_ok_and(|again| again.is_ok_and(|again| again == evidence)));
+        let _ = check_fork(&evidence, &evidence);
+    }
+}
+
 /// What a CAR reads as, it reads as again when it is written anew.
 fn car(bytes: &[u8]) {
     let Ok(mut reader) = CarReader::new(bytes) else {
@@ -384,6 +495,56 @@ fn ipns_record(bytes: &[u8]) {
     let _ = IpnsRecord::from_bytes(&ipns::sign_raw(bytes, &owner()), &name, 0);
     if let Ok(name) = text(bytes).parse::<IpnsName>() {
         assert_eq!(name.to_string().parse(), Ok(name));
+    }
+}
+
+/// A note, and the signed part of one.
+fn deposit_note(bytes: &[u8]) {
+    let (vault, deposit) = (VaultId::from_bytes([3; 32]), DepositId::from_bytes([3; 16]));
+    let open = |block: &Block| {
+        let _ = Note::claimed(block);
+        Note::open(block, &vault, &[&reader()])
+    };
+    if let Ok(block) = Block::new(Codec::DagCbor, bytes.to_vec()) {
+        let _ = open(&block);
+    }
+    let signed = Signed::raw(bytes, Namespace::Deposit, &device());
+    if let Ok(note) = Note::from_signed(&signed, &vault, &deposit) {
+        let again = Note::from_signed(&note.signed(&device()), &vault, &deposit);
+        assert!(again.is_ok_and(|again| again == note));
+        let sealed = note.seal(&device(), &reader().recipient());
+        assert!(sealed.is_ok_and(|block| open(&block).is_ok_and(|again| again == note)));
+    }
+}
+
+/// A parcel, and a note by a known device over blocks of any content.
+fn deposit_parcel(bytes: &[u8]) {
+    if let Ok(parcel) = Parcel::open(std::io::Cursor::new(bytes)) {
+        assert_eq!(parcel.bytes(), bytes.len() as u64);
+        let _ = Note::open(parcel.note(), &VaultId::from_bytes([3; 32]), &[&reader()]);
+    }
+}
+
+/// Announcement, receipt, answer, the inside of a ticket.
+fn deposit_words(bytes: &[u8]) {
+    let vault = known_signers().vault();
+    let ends = Ends {
+        server: PublicKey::from_bytes([3; 32]),
+        client: PublicKey::from_bytes([4; 32]),
+    };
+    let offer = Signed::raw(bytes, Namespace::DepositOffer, &device());
+    let receipt = Signed::raw(bytes, Namespace::DepositReceipt, &device());
+    for wire in [bytes, &offer, &receipt] {
+        for ends in [None, Some(&ends)] {
+            if let Ok(announced) = Announcement::read(wire, &vault, ends, 1_790_000_000) {
+                assert_eq!(announced.vault, vault);
+            }
+        }
+        if let Ok(receipt) = DepositReceipt::from_bytes(wire, &vault) {
+            assert_eq!(receipt.bytes, wire);
+        }
+        let _ = crate::deposit::parse_answer(wire);
+        let _ = DepositTicket::from_payload(wire, &vault);
     }
 }
 

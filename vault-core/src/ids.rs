@@ -101,11 +101,16 @@ id!(
     /// A device of a vault's owner. 16 random bytes.
     DeviceId, 16, "device"
 );
+id!(
+    /// Something a contact deposited. 16 random bytes, drawn by the contact.
+    DepositId, 16, "deposit"
+);
 random_id!(RecordId);
 random_id!(VersionId);
 random_id!(GrantId);
 random_id!(ContactId);
 random_id!(DeviceId);
+random_id!(DepositId);
 
 #[cfg(test)]
 mod tests {

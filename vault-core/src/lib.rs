@@ -8,7 +8,7 @@
 //! ```
 //! use std::sync::Arc;
 //! use vault_core::{
-//!     Content, Device, MemoryStorage, NewRecord, RecoveryWords, Vault, record, system_clock,
+//!     Content, Device, MemoryStorage, NewRecord, OnRequestTerms, RecoveryWords, Vault, record, system_clock,
 //! };
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -38,12 +38,14 @@
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+mod access;
 mod address;
 mod audit;
 mod block;
 mod body;
 mod car;
 mod codec;
+mod deposit;
 mod envelope;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
@@ -76,27 +78,46 @@ mod spec_examples;
 mod store;
 mod vault;
 
+pub use access::{
+    Acceptance, AcceptanceError, AccessDecision, AccessReply, AccessRequest, AccessState,
+    AgentAddress, AgentAddressError, AgentCertificate, AgentReport, CertificateError, Denied,
+    DenyReason, MAX_ACCESS_MESSAGE, MAX_ACCESS_REPLY, MAX_AGENT_ADDRESS_LEN, MAX_VERSIONS,
+    MessageError, RefusalCode, Released, Standing, decide,
+};
 pub use address::NodeAddress;
-pub use audit::{Act, AuditEntry, RevokeLevel};
+pub use audit::{
+    Act, Asked, AuditEntry, Basis, EntryProof, EntryProofError, Evidence, EvidenceError, Fork,
+    ForkError, ForkVerdict, LogStatement, MAX_EVIDENCE_LEN, MAX_STATEMENT_LEN, Proven, RevokeLevel,
+    RollBack, StatementError, Via, check_fork,
+};
 pub use block::{Block, BlockError, Cid, Codec, Digest, MAX_BLOCK_LEN, ParseCidError};
 pub use body::{BodyError, HeaderError, Location, RecordHeader};
 pub use car::{CarError, CarReader, CarSection, CarWriter};
 pub use codec::DecodeError;
+pub use deposit::{
+    Announcement, DeliveryError, DepositError, DepositLimit, DepositMaker, DepositReceipt,
+    DepositRefusal, DepositTarget, DepositTicket, DepositTicketError, Earlier, Incoming,
+    MAX_PARCEL_LEN, Outgoing, Parcel, WaitingDeposit, WaitingDeposits, WaitingError,
+    answer_refused, may_deposit, sign_announcement,
+};
 pub use envelope::{
     DEFAULT_WORK_FACTOR, ENVELOPE_LEN, ENVELOPE_PAYLOAD_MAX, EnvelopeError, IdentityKey,
     MAX_RECIPIENTS, MAX_WORK_FACTOR, ParseKeyError, RecipientKey, decrypt_with,
     decrypt_with_passphrase, encrypt_to, encrypt_with_passphrase, open_envelope, seal_envelope,
 };
 pub use grant::{
-    AccessRefusal, BlockReader, BlockReaders, Decision, DirectoryError, Ends, Extent,
-    GrantKeyError, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE, ParsePresetError, Preset, Purpose,
-    Reason, Scope, Terms, TermsError, Ticket, TicketError, sign_block_access,
+    AccessRefusal, BlockReader, BlockReaders, Condition, Conditions, Decision, Delivery,
+    DirectoryError, Ends, Extent, GrantKeyError, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE,
+    ParsePresetError, Preset, Purpose, Reason, Scope, Terms, TermsError, Ticket, TicketError,
+    sign_block_access,
 };
 pub use head::{Head, HeadError, MAX_HEAD_LEN, log_origin};
 pub use home::{CacheStore, Home, HomeStorage};
 pub use identity::{Card, CardError, Device, IdentityFileError, Signers, SignersError};
-pub use ids::{ContactId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId};
-pub use index::{IndexEntry, PageError};
+pub use ids::{
+    ContactId, DepositId, DeviceId, GrantId, ParseIdError, RecordId, VaultId, VersionId,
+};
+pub use index::{ContentKeyError, IndexEntry, PageError};
 pub use ipns::{
     IPNS_LIFETIME, IPNS_TTL, IpnsError, IpnsName, IpnsRecord, MAX_IPNS_RECORD_LEN,
     ParseIpnsNameError,
@@ -105,8 +126,9 @@ pub use keys::{
     PublicKey, RecoveryWords, Signature, SignatureError, SigningKey, WordsError, fingerprint_words,
 };
 pub use reader::{
-    Advance, Answer, Finding, FollowError, Following, GrantView, Inbox, InboxError, Offer, Place,
-    Stick, StickError, StickTaken, Verdict,
+    Advance, AgreementView, Answer, AskError, Asking, Finding, FollowError, Following, Given,
+    GrantView, HeldTerms, Inbox, InboxError, KeptProof, Offer, Place, Proofs, ProofsError, Stick,
+    StickError, StickTaken, Verdict,
 };
 pub use record::{
     Category, ClinicalDate, Code, Kind, Label, RecordMeta, Sensitivity, SensitivityRule,
@@ -121,9 +143,11 @@ pub use store::{
     RecentSource, SourceError, StoreError, refuse_zeros,
 };
 pub use vault::{
-    AddReport, Added, Adder, Archive, ArchiveError, Archived, AuditReport, BadEntry, BlockReport,
-    Clock, ContactInfo, Content, GrantInfo, GrantStatus, MemoryStorage, NewRecord, OpenRecord,
-    Opener, PinnerAck, Preview, Receipt, ReceiptError, RekeyProgress, Relabelled, Revocation,
-    RevokeTarget, ShareRequest, Shared, StorageError, Vault, VaultError, VaultStats, VaultStorage,
-    WriteGuard, system_clock,
+    AddReport, Added, Adder, Admission, AgentInfo, AgentRequest, AgentStanding, AgreementInfo,
+    Answers, Archive, ArchiveError, Archived, AuditReport, BadEntry, BlockReport, Charge,
+    ChargeSource, Clock, ContactInfo, Content, DepositAccepted, DepositView, DepositedRecord, Desk,
+    DeskEvent, GrantInfo, GrantStatus, MemoryStorage, NewRecord, NoCharges, OnRequestTerms,
+    OpenRecord, Opener, PinnerAck, Preview, Receipt, ReceiptError, RekeyProgress, Relabelled,
+    ReportError, Revocation, RevokeTarget, ShareRequest, Shared, StorageError, Vault, VaultError,
+    VaultStats, VaultStorage, WriteGuard, system_clock,
 };

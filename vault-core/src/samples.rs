@@ -5,20 +5,30 @@ use std::collections::BTreeSet;
 use ipld_core::ipld::Ipld;
 use serde::de::DeserializeOwned;
 
-use crate::audit::{Act, AuditEntry, RevokeLevel};
+use crate::access::AgentAddress;
+use crate::audit::{
+    Act, Asked, AuditEntry, EntryProof, Evidence, LogStatement, Logged, RevokeLevel, Via, leaf,
+    salt,
+};
 use crate::block::Digest;
 use crate::body::{HeaderDraft, Location};
 use crate::codec;
+use crate::deposit::{Announcement, DepositTicket, Note, NoteEntry, Receipt};
 use crate::fuzzing::{device, known_signers, owner, reader, reader_owner};
-use crate::grant::{Extent, GrantRoot, Pointer, Relation, Scope, Terms, TermsDraft, Ticket};
+use crate::grant::{
+    Conditions, Delivery, Ends, Extent, GrantRoot, Pointer, Relation, Scope, Terms, TermsDraft,
+    Ticket,
+};
 use crate::head::{Head, HeadBody, ZeroPointer, log_origin};
 use crate::identity::Card;
-use crate::ids::{DeviceId, GrantId, RecordId, VaultId, VersionId};
-use crate::index::{IndexEntry, Item, PageRef};
+use crate::ids::{DepositId, DeviceId, GrantId, RecordId, VaultId, VersionId};
+use crate::index::{ContentKey, IndexEntry, Item, PageRef};
 use crate::keys::{SecretKey, SigningKey};
-use crate::log::{Checkpoint, TreeHash};
+use crate::log::{Appender, Checkpoint, MemoryTiles, TreeHash, leaf_hash, prove_inclusion};
 use crate::record::{Category, RecordMeta};
 use crate::{IdentityKey, NodeAddress};
+
+pub(crate) mod access;
 
 pub(crate) const TIME: u64 = 1_790_000_000;
 
@@ -88,6 +98,12 @@ pub(crate) fn card() -> Card {
     device.card("Dr. Ada Example").unwrap()
 }
 
+pub(crate) fn agent_address() -> AgentAddress {
+    let card = card();
+    let endpoint = *card.endpoint();
+    AgentAddress::new(card, NodeAddress { endpoint, ..node() }).unwrap()
+}
+
 pub(crate) fn scope() -> Scope {
     Scope {
         all: false,
@@ -112,6 +128,10 @@ pub(crate) fn terms() -> (Terms, Vec<u8>) {
         purpose: Some("TREAT".parse().unwrap()),
         created: TIME,
         expires: Some(TIME + 3600),
+        delivery: Delivery::Carried,
+        conditions: Conditions::default(),
+        may_deposit: false,
+        agents: Vec::new(),
     };
     let readers = vec![relation().reader_tag(&grant())];
     Terms::sign(draft, readers, &device())
@@ -131,6 +151,8 @@ pub(crate) fn grant_root() -> GrantRoot {
         v: 1,
         terms: terms().1,
         pages: vec![page_ref()],
+        acceptances: Vec::new(),
+        agents: Vec::new(),
     }
 }
 
@@ -188,7 +210,7 @@ pub(crate) fn index_page() -> Vec<u8> {
             offset: 4000,
             len: 4321,
         },
-        cek: SecretKey::from_bytes([23; 32]),
+        cek: ContentKey::Plain(SecretKey::from_bytes([23; 32])),
         sealed: 9,
         name: Some([24; 16]),
     };
@@ -272,6 +294,65 @@ pub(crate) fn audit_entries() -> Vec<AuditEntry> {
             missing: 0,
             canaries: 4,
             confidence: 990,
+        },
+        Act::Agreed {
+            grant,
+            reader: contact,
+            terms: digest,
+            acceptance: digest,
+        },
+        Act::Released(access::asked()),
+        Act::Denied {
+            asked: Asked {
+                vault: Some(vault()),
+                via: Some(Via {
+                    agent: contact,
+                    index: 9,
+                    time: TIME,
+                }),
+                ..access::asked()
+            },
+            reason: "expired".into(),
+        },
+        Act::Receipted {
+            release: 16,
+            reader: contact,
+            receipt: digest,
+            opened: true,
+        },
+        Act::AgentAdded {
+            grant,
+            agent: contact,
+            opens: Some(3),
+            until: TIME + 3600,
+        },
+        Act::AgentRemoved {
+            grant,
+            agent: contact,
+        },
+        Act::AgentReported {
+            grant,
+            agent: contact,
+            opens: 2,
+            closed: true,
+        },
+        Act::DepositLimit {
+            contact,
+            bytes: 1 << 20,
+        },
+        Act::Deposited {
+            contact,
+            deposit: DepositId::from_bytes([22; 16]),
+            bytes: 4096,
+        },
+        Act::DepositAccepted {
+            contact,
+            deposit: DepositId::from_bytes([22; 16]),
+            count: 2,
+        },
+        Act::DepositDeclined {
+            contact,
+            deposit: DepositId::from_bytes([22; 16]),
         },
     ];
     let entry = |(index, act)| AuditEntry {
@@ -369,6 +450,8 @@ pub(crate) fn ticket() -> Ticket {
         reader: reader_owner(),
         expires: Some(TIME + 3600),
         ipns: None,
+        offer: None,
+        inbox: None,
     }
 }
 
@@ -385,4 +468,154 @@ pub(crate) fn envelope_payload() -> Vec<u8> {
     ];
     let map = fields.map(|(name, value)| (name.to_owned(), value));
     codec::encode(&Ipld::Map(map.into_iter().collect()))
+}
+
+/// Entry 4 of a log of every act, changed before it was logged.
+fn logged_of(change: impl FnOnce(&mut Vec<AuditEntry>)) -> Logged {
+    let secret = SecretKey::from_bytes([19; 32]);
+    let mut entries = audit_entries();
+    change(&mut entries);
+    let mut appender = Appender::new();
+    for (index, entry) in (0..).zip(&entries) {
+        let leaf = leaf(&secret, index, &entry.to_bytes());
+        appender.append(leaf).unwrap();
+    }
+    let (size, root) = (appender.size(), appender.root());
+    let mut tiles = MemoryTiles::default();
+    tiles.store(&mut appender);
+    let origin = log_origin(&vault());
+    let checkpoint = Checkpoint {
+        origin: origin.clone(),
+        size,
+        root,
+    };
+    let signed = checkpoint.sign(&origin, device().dalek()).unwrap();
+    Logged {
+        entry: entries[4].to_bytes(),
+        salt: *salt(&secret, 4),
+        index: 4,
+        inclusion: prove_inclusion(&tiles, size, 4).unwrap(),
+        checkpoint: signed.as_bytes().to_vec(),
+    }
+}
+
+pub(crate) fn logged() -> Logged {
+    logged_of(|_| ())
+}
+
+/// The proof of that entry.
+pub(crate) fn proof_of(change: impl FnOnce(&mut Vec<AuditEntry>)) -> EntryProof {
+    EntryProof::new(logged_of(change), known_signers())
+}
+
+pub(crate) fn entry_proof() -> EntryProof {
+    proof_of(|_| ())
+}
+
+/// Evidence of a log of three entries, with their hashes.
+pub(crate) fn evidence() -> Evidence {
+    let leaves: Vec<_> = [b"a", b"b", b"c"].map(|data| leaf_hash(data)).into();
+    let mut appender = Appender::new();
+    for leaf in &leaves {
+        appender.append(*leaf).unwrap();
+    }
+    let origin = log_origin(&vault());
+    let checkpoint = Checkpoint {
+        origin: origin.clone(),
+        size: 3,
+        root: appender.root(),
+    };
+    let signed = checkpoint.sign(&origin, device().dalek()).unwrap();
+    Evidence::new(known_signers(), signed, None, Some(leaves)).unwrap()
+}
+
+/// A statement over [`checkpoint`].
+pub(crate) fn statement() -> Vec<u8> {
+    let seen = Some((13, TreeHash::from_bytes([20; 32])));
+    let request = Digest::of(b"request");
+    LogStatement::sign(&vault(), &request, seen, TIME, &checkpoint(), &device())
+}
+
+fn deposit() -> DepositId {
+    DepositId::from_bytes([3; 16])
+}
+
+/// The signed part of a deposit's note, with a packed and a long record.
+pub(crate) fn deposit_note() -> Note {
+    let kind: crate::Kind = "Observation".parse().unwrap();
+    let entry = |at: u8, location| NoteEntry {
+        record: RecordId::from_bytes([at; 16]),
+        version: VersionId::from_bytes([at + 1; 16]),
+        kind: kind.clone(),
+        cek: SecretKey::from_bytes([at + 2; 32]),
+        location,
+    };
+    let packed = Location::Packed {
+        block: Digest::of(b"pack"),
+        offset: 4000,
+        len: 4321,
+    };
+    let long = Location::Long {
+        len: 300_000,
+        depth: 0,
+        top: vec![Digest::of(b"first"), Digest::of(b"second")],
+    };
+    Note {
+        deposit: deposit(),
+        vault: VaultId::from_bytes([3; 32]),
+        signers: known_signers(),
+        signer: device().public(),
+        message: Some("your results".into()),
+        created: TIME,
+        entries: vec![entry(21, packed), entry(31, long)],
+    }
+}
+
+fn announcement() -> Announcement {
+    Announcement {
+        vault: vault(),
+        deposit: deposit(),
+        bytes: 34_567,
+        digest: Digest::of(b"parcel"),
+        time: TIME,
+        signers: known_signers(),
+    }
+}
+
+/// An announcement on a connection, one in a ticket, and a receipt.
+pub(crate) fn deposit_words() -> [Vec<u8>; 3] {
+    let ends = Ends {
+        server: crate::PublicKey::from_bytes([3; 32]),
+        client: crate::PublicKey::from_bytes([4; 32]),
+    };
+    let receipt = Receipt {
+        vault: vault(),
+        deposit: deposit(),
+        digest: Digest::of(b"parcel"),
+        time: TIME,
+    };
+    [
+        announcement().sign(&device(), Some(&ends)),
+        announcement().sign(&device(), None),
+        receipt.sign(&known_signers(), &device()),
+    ]
+}
+
+/// What is inside a deposit's ticket.
+pub(crate) fn deposit_ticket() -> Vec<u8> {
+    let [_, announcement, _] = deposit_words();
+    DepositTicket::payload(Digest::of(b"note"), &node(), announcement)
+}
+
+/// A parcel of one block.
+pub(crate) fn deposit_parcel() -> Vec<u8> {
+    let note = deposit_note()
+        .seal(&device(), &reader().recipient())
+        .unwrap();
+    let data = vec![7; crate::seal::SEALED_CHUNK_LEN];
+    let block = crate::Block::new(crate::Codec::Raw, data).unwrap();
+    let mut car = crate::CarWriter::new(Vec::new(), &[note.cid()]).unwrap();
+    car.put(&note).unwrap();
+    car.put(&block).unwrap();
+    car.finish().unwrap()
 }

@@ -69,6 +69,7 @@ fn signed_structures() {
         String::from_utf8(samples::checkpoint()).unwrap()
     );
     insta::assert_snapshot!("ticket", shown(&samples::ticket().payload(&device())));
+    insta::assert_snapshot!("log_statement", shown(&samples::statement()));
 }
 
 #[test]
@@ -78,6 +79,16 @@ fn sealed_structures() {
     insta::assert_snapshot!("index_page", shown(&samples::index_page()));
     let followed = crate::Following::accept(&samples::ticket(), "pat", samples::TIME);
     insta::assert_snapshot!("following", shown(&codec::encode(&followed)));
+}
+
+#[test]
+fn deposits() {
+    let note = samples::deposit_note().signed(&device());
+    insta::assert_snapshot!("deposit_note", shown(&note));
+    let [offer, _, receipt] = samples::deposit_words();
+    insta::assert_snapshot!("deposit_offer", shown(&offer));
+    insta::assert_snapshot!("deposit_receipt", shown(&receipt));
+    insta::assert_snapshot!("deposit_ticket", shown(&samples::deposit_ticket()));
 }
 
 /// What the other side writes in these forms is read: the samples are made field by field.
@@ -96,7 +107,7 @@ fn structures_with_private_fields() {
     let envelope = crate::seal_envelope(&reader.recipient(), &wire).unwrap();
     let grant = samples::grant();
     let key = crate::grant::open_grant_key(&envelope, &reader, &grant, &known_signers());
-    assert_eq!(*key.unwrap().expose(), [18; 32]);
+    assert_eq!(*key.unwrap().key.expose(), [18; 32]);
     insta::assert_snapshot!("envelope_payload", shown(&payload));
 }
 
@@ -122,6 +133,28 @@ fn every_act() {
         .map(|entry| format!("{}: {}", entry.act.name(), shown(&entry.to_bytes())))
         .collect();
     insta::assert_snapshot!("audit_entries", all);
+}
+
+#[test]
+fn proofs_and_evidence() {
+    insta::assert_snapshot!("logged", shown(&codec::encode(&samples::logged())));
+    insta::assert_snapshot!("entry_proof", samples::entry_proof().to_text().unwrap());
+    let evidence = samples::evidence().with_statement(&samples::statement());
+    insta::assert_snapshot!("evidence", evidence.unwrap().to_text().unwrap());
+}
+
+#[test]
+fn access_on_request() {
+    insta::assert_snapshot!("terms_on_request", shown(&samples::access::terms().1));
+    insta::assert_snapshot!("agent_certificate", shown(&samples::access::certificate()));
+    let all = |parts: Vec<(&str, Vec<u8>)>| -> String {
+        let parts = parts
+            .iter()
+            .map(|(name, bytes)| format!("{name}: {}", shown(bytes)));
+        parts.collect()
+    };
+    insta::assert_snapshot!("access_messages", all(samples::access::messages()));
+    insta::assert_snapshot!("access_replies", all(samples::access::replies()));
 }
 
 #[test]

@@ -11,21 +11,23 @@ use data_encoding::HEXLOWER;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
-use crate::audit::{Act, AuditEntry, leaf};
+use crate::audit::{Act, AuditEntry, EntryProof, Evidence, LogStatement, Logged, leaf, salt};
 use crate::block::{Block, Cid, Codec, Digest};
 use crate::body::{BodyContext, HeaderDraft, Location, long, seal_packed};
 use crate::codec;
+use crate::deposit::{Note, NoteEntry};
 use crate::envelope::{IdentityKey, open_envelope};
 use crate::grant::{
-    Directory, Extent, Pointer, Relation, Scope, Terms, TermsDraft, root_context, seal_grant_key,
+    Conditions, Delivery, Directory, Extent, Pointer, Relation, Scope, Terms, TermsDraft,
+    root_context, seal_grant_key,
 };
 use crate::head::{Head, HeadBody, ZeroPointer, log_origin};
 use crate::identity::Signers;
-use crate::ids::{DeviceId, GrantId, RecordId, VersionId};
+use crate::ids::{DepositId, DeviceId, GrantId, RecordId, VersionId};
 use crate::index::{IndexEntry, Item, PageRef};
 use crate::ipns::{IpnsName, IpnsRecord};
 use crate::keys::{KeyPurpose, RecoveryWords, SecretKey, SigningKey, derive, fingerprint_words};
-use crate::log::{Appender, Checkpoint};
+use crate::log::{Appender, Checkpoint, InclusionProof};
 use crate::pins;
 use crate::record::{Category, RecordMeta};
 use crate::seal::{open, padme};
@@ -90,7 +92,7 @@ fn entry() -> IndexEntry {
             offset: 0,
             len: 512,
         },
-        cek: SecretKey::from_bytes([0x55; 32]),
+        cek: crate::index::ContentKey::Plain(SecretKey::from_bytes([0x55; 32])),
         sealed: 2,
         name: None,
     }
@@ -214,6 +216,10 @@ fn grants(all: &mut Examples) {
         purpose: Some("TREAT".parse().unwrap()),
         created: TIME,
         expires: None,
+        delivery: Delivery::Carried,
+        conditions: Conditions::default(),
+        may_deposit: false,
+        agents: Vec::new(),
     };
     let relation: Relation = codec::decode(&[&b"\x58\x20"[..], &[0x88; 32]].concat(), 34).unwrap();
     let tag = relation.reader_tag(&GRANT);
@@ -221,9 +227,33 @@ fn grants(all: &mut Examples) {
     let (_, terms) = Terms::sign(draft, vec![tag], &device());
     all.insert("terms", hex(&terms));
 
+    let note = Note {
+        deposit: DepositId::from_bytes([0xdd; 16]),
+        vault,
+        signers: signers(),
+        signer: device().public(),
+        message: Some("your results".into()),
+        created: TIME,
+        entries: vec![NoteEntry {
+            record: RECORD,
+            version: VERSION,
+            kind: meta().kind,
+            cek: entry().cek.plain().unwrap().clone(),
+            location: entry().location,
+        }],
+    };
+    all.insert("deposit-note", hex(&note.signed(&device())));
+
     let recipient = IdentityKey::from_seed(&[4; 32]);
     let key = SecretKey::from_bytes([0x77; 32]);
-    let envelope = seal_grant_key(&vault, &GRANT, &key, &recipient.recipient(), &device());
+    let envelope = seal_grant_key(
+        &vault,
+        &GRANT,
+        &key,
+        &recipient.recipient(),
+        &device(),
+        None,
+    );
     let payload = open_envelope(&recipient, &envelope.unwrap()).unwrap();
     all.insert("envelope-payload", hex(&payload));
 
@@ -269,6 +299,24 @@ fn logs(all: &mut Examples) {
     let signed = checkpoint.sign(&origin, device().dalek()).unwrap();
     let note = String::from_utf8(signed.as_bytes().to_vec()).unwrap();
     all.insert("checkpoint", note.trim_end().to_owned());
+    let logged = Logged {
+        entry: bytes,
+        salt: *salt(&SecretKey::from_bytes([0xcc; 32]), 0),
+        index: 0,
+        inclusion: InclusionProof(Vec::new()),
+        checkpoint: signed.as_bytes().to_vec(),
+    };
+    all.insert("log-salt", hex(&logged.salt));
+    let proof = EntryProof::new(logged, signers()).to_text().unwrap();
+    all.insert("entry-proof", proof.trim_end().to_owned());
+    let request = Digest::of(b"request");
+    let seen = Some((1, log.root()));
+    let note = signed.as_bytes();
+    let statement = LogStatement::sign(&vault, &request, seen, TIME, note, &device());
+    all.insert("log-statement", hex(&statement));
+    let evidence = Evidence::new(signers(), signed.clone(), None, Some(vec![hash]));
+    let evidence = evidence.unwrap().to_text().unwrap();
+    all.insert("evidence", evidence.trim_end().to_owned());
 
     let live = [Digest::of(b"a"), Digest::of(b"b")].into();
     let blocks = pins::write(&live).unwrap();

@@ -8,7 +8,7 @@ use vault_core::{Added, Content, Digest, RecordId, RecordMeta, VaultError, Versi
 
 use crate::container::Archive;
 use crate::{Door, InMemory, IssuerKeys, Moment, Person, Shelf};
-use crate::{apple, cda, dicom, fhir, health_card, hl7v2, overview};
+use crate::{apple, cda, consent, dicom, fhir, health_card, hl7v2, overview};
 
 /// An entry and its name.
 pub type Target = (&'static str, fn(&[u8]));
@@ -17,6 +17,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("apple", apple),
     ("cda", cda),
+    ("consent", consent),
     ("dicom", dicom),
     ("door", door),
     ("fhir_xml", fhir_xml),
@@ -44,6 +45,10 @@ fn apple(bytes: &[u8]) {
 
 fn cda(bytes: &[u8]) {
     cda::understand(bytes, "a.xml", WHEN);
+}
+
+fn consent(bytes: &[u8]) {
+    drop(consent::read(bytes));
 }
 
 fn dicom(bytes: &[u8]) {

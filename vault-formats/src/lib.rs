@@ -11,6 +11,7 @@
 
 mod apple;
 mod cda;
+pub mod consent;
 mod container;
 mod derive;
 mod dicom;
@@ -24,6 +25,7 @@ mod health_card;
 mod hl7v2;
 pub mod overview;
 mod person;
+pub mod trail;
 mod understood;
 
 pub use derive::{Derived, Deriver};

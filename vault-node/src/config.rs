@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use crate::access::AccessStats;
 use crate::bitswap::engine::Access;
+use crate::deposit::DepositStats;
 use crate::naming::DhtConfig;
 use crate::relay::{Announced, Relay};
 
@@ -69,6 +71,10 @@ pub struct IrohStats {
     pub bytes_sent: u64,
     /// Readers that were refused blocks.
     pub refused: u64,
+    /// Messages of the access protocol.
+    pub access: AccessStats,
+    /// Deposits.
+    pub deposits: DepositStats,
     /// Relays configured.
     pub relays: usize,
     /// Whether one of them is connected.

@@ -3,14 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use iroh::endpoint::{QuicTransportConfig, presets};
+use iroh::endpoint::{
+    QuicTransportConfig, QuicTransportConfigBuilder, ServerConfig, VarInt, presets,
+};
 use iroh::{Endpoint, RelayConfig, RelayMode, SecretKey};
 use noq_proto::congestion::Bbr3Config;
 
 use crate::config::NodeConfig;
 use crate::error::NodeError;
+use crate::exchange::server::{MAX_STREAMS, RECEIVE_WINDOW};
 use crate::relay::{Announced, Relay};
-use crate::{block, head};
+use crate::{access, block, deposit, head};
 
 /// Longest wait for a relay when the node starts; without one it serves all the same.
 const RELAY_TIMEOUT: Duration = Duration::from_secs(3);
@@ -23,12 +26,10 @@ pub(crate) async fn start_endpoint(config: &NodeConfig) -> Result<Endpoint, Node
     let relays = config.relays.iter().map(Relay::url);
     let mut builder = Endpoint::builder(presets::Minimal)
         .relay_mode(RelayMode::custom(relays))
-        .transport_config(transport())
+        .transport_config(transport().build())
         .secret_key(SecretKey::from_bytes(&config.iroh_key));
     if config.answers() {
-        builder = builder
-            .clear_ip_transports()
-            .alpns(vec![head::ALPN.to_vec(), block::ALPN.to_vec()]);
+        builder = builder.clear_ip_transports().alpns(protocols());
     }
     if let Some(addr) = config.iroh_listen {
         builder = builder.bind_addr(addr).map_err(start)?;
@@ -41,11 +42,31 @@ pub(crate) async fn start_endpoint(config: &NodeConfig) -> Result<Endpoint, Node
     builder.bind().await.map_err(start)
 }
 
+/// The protocols that a node answers.
+fn protocols() -> Vec<Vec<u8>> {
+    [head::ALPN, block::ALPN, access::ALPN, deposit::ALPN]
+        .map(<[u8]>::to_vec)
+        .to_vec()
+}
+
 /// QUIC as it suits large answers over bad lines: with one packet in a hundred lost, the usual
 /// congestion control takes each loss for a full line and slows down to a fraction of it.
-fn transport() -> QuicTransportConfig {
-    QuicTransportConfig::builder()
-        .congestion_controller_factory(Arc::new(Bbr3Config::default()))
+fn transport() -> QuicTransportConfigBuilder {
+    QuicTransportConfig::builder().congestion_controller_factory(Arc::new(Bbr3Config::default()))
+}
+
+/// The same for connections that come in: anybody may make one, so each gets room for little more
+/// than a few requests. Without this it could make the node keep over 100 MiB that nobody reads.
+pub(crate) fn serving(endpoint: &Endpoint) -> ServerConfig {
+    let small = transport()
+        .max_concurrent_bidi_streams(VarInt::from_u32(MAX_STREAMS as u32))
+        .max_concurrent_uni_streams(VarInt::from_u32(0))
+        .datagram_receive_buffer_size(None)
+        .receive_window(RECEIVE_WINDOW)
+        .build();
+    endpoint
+        .create_server_config_builder(protocols())
+        .set_transport_config(small)
         .build()
 }
 

@@ -35,7 +35,7 @@ pub enum NodeError {
     /// The peer was reached and has no head for this vault.
     #[error("the peer has no head of vault {0}")]
     HeadNotFound(VaultId),
-    /// The peer gives no blocks to this reader.
+    /// The peer does not give what was asked to this one, or has no room.
     #[error("{peer} refuses: {why}")]
     Refused {
         /// The endpoint id that was asked.
@@ -43,12 +43,29 @@ pub enum NodeError {
         /// What it says.
         why: Refusal,
     },
+    /// The peer was reached and does not take part in this.
+    #[error("{peer} does not answer such requests")]
+    NotServed {
+        /// The endpoint id that was asked.
+        peer: String,
+    },
+    /// A message to a peer is over the limit of its protocol. Nothing was sent.
+    #[error("a message of {len} bytes is over the limit of {max}")]
+    TooLong {
+        /// Its length, in bytes.
+        len: usize,
+        /// The limit, in bytes.
+        max: usize,
+    },
     /// The peer broke the protocol.
     #[error("the peer broke the protocol: {0}")]
     Protocol(String),
     /// The caller's own function for taking in a block failed.
     #[error("a fetched block could not be stored: {0}")]
     Sink(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The caller's own data could not be read to be sent.
+    #[error("what is to be sent could not be read: {0}")]
+    Source(#[source] std::io::Error),
     /// This node takes no part in the DHT.
     #[error("this node takes no part in the DHT")]
     DhtOff,

@@ -3,28 +3,34 @@
 //! - [`Node`]: an embedded IPFS node and an iroh endpoint behind a blocking interface
 //! - [`HeadSource`]: where a node takes the signed heads from that it gives out
 //! - [`Access`]: who may read blocks over bitswap
+//! - [`AccessHandler`], [`DepositHandler`]: what answers requests for access, and takes deposits
 //! - [`Relay`], [`Announced`]: how a node behind a router is reached
 //!
 //! Blocks travel over bitswap, in an implementation of our own inside the embedded node (see
 //! `bitswap`), so that any IPFS node can fetch from us and we from it; heads travel over iroh, and
-//! so do blocks for those who hold a grant (see `block`).
+//! so do blocks for those who hold a grant (see `block`), requests for access (`access`) and deposits
+//! (`deposit`).
 //! Nothing here is trusted: every block is checked against its CID and every head is signed.
 #![deny(missing_docs)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 mod accept;
+mod access;
 mod address;
 mod bitswap;
 mod block;
 mod config;
+mod deposit;
 mod endpoint;
 mod error;
+mod exchange;
 mod head;
 mod naming;
 mod node;
 mod nothing;
 mod relay;
 
+pub use access::{AccessHandler, AccessStats, MAX_ACCESS_REPLY, MAX_ACCESS_REQUEST};
 pub use address::{parse_peer_id, peer_address, peer_id};
 pub use bitswap::engine::{Access, Stats};
 pub use bitswap::fetch::{BlockSink, FetchReport};
@@ -32,6 +38,10 @@ pub use block::Refusal;
 pub use block::fetch::Route;
 pub use block::serve::ReaderSource;
 pub use config::{IrohStats, NodeConfig};
+pub use deposit::{
+    DepositAnswer, DepositHandler, DepositSink, DepositStats, MAX_DEPOSIT_ANNOUNCEMENT,
+    MAX_DEPOSIT_ANSWER, MAX_DEPOSIT_REFUSAL,
+};
 pub use error::NodeError;
 pub use head::HeadSource;
 pub use naming::{DhtConfig, best_record};

@@ -13,14 +13,17 @@ use vault_host::Host;
 use vault_host::dht::Dht;
 
 use crate::accept::{self, Services};
+use crate::access::serve::AccessServer;
 use crate::address::{multiaddrs, peer_key};
 use crate::bitswap::engine::{Access, Engine, Stats};
 use crate::bitswap::fetch::{BlockSink, FetchReport, Network, fetch};
 use crate::block::fetch::{Asker, Links, Route};
 use crate::block::serve::{BlockServer, ReaderSource};
 use crate::config::{IrohStats, NodeConfig};
+use crate::deposit::serve::DepositServer;
 use crate::endpoint::{learn_relays, reachable, start_endpoint, wait_for_relay};
 use crate::error::NodeError;
+use crate::exchange::client::Kept;
 use crate::head::{self, HeadSource};
 use crate::naming::DhtConfig;
 use crate::relay::{Announced, Relay};
@@ -45,6 +48,7 @@ pub struct Node {
     engine: Arc<Engine>,
     services: Arc<Services>,
     links: Links,
+    kept: Kept,
     peer: PublicKey,
     /// Where the libp2p side listens.
     addrs: Mutex<Vec<String>>,
@@ -83,6 +87,7 @@ impl Node {
                 engine: up.engine,
                 services: up.services,
                 links: Links::default(),
+                kept: Kept::default(),
                 peer: up.peer,
                 addrs: Mutex::new(up.addrs),
                 answers: config.answers(),
@@ -196,6 +201,40 @@ impl Node {
         answer.recv().unwrap_or(Err(NodeError::Stopped))
     }
 
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Connections that are kept for further messages.
+    pub(crate) fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    pub(crate) fn spawn(
+        &self,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), NodeError> {
+        let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
+        runtime.spawn(work);
+        Ok(())
+    }
+
+    /// Does `work` on the node's runtime, and waits for it.
+    pub(crate) fn block_on<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, NodeError>> + Send + 'static,
+    ) -> Result<T, NodeError> {
+        let (reply, answer) = std::sync::mpsc::channel();
+        self.spawn(async move {
+            let _ = reply.send(work.await); // the caller is waiting below
+        })?;
+        answer.recv().unwrap_or(Err(NodeError::Stopped))
+    }
+
     /// The handle of the DHT, if this node takes part.
     pub(crate) fn dht(&self) -> Result<&Dht, NodeError> {
         self.dht.as_ref().ok_or(NodeError::DhtOff)
@@ -305,6 +344,8 @@ impl Node {
             blocks_sent: counters.blocks_sent.load(Ordering::Relaxed),
             bytes_sent: counters.bytes_sent.load(Ordering::Relaxed),
             refused: counters.refused.load(Ordering::Relaxed),
+            access: self.services.access.stats(),
+            deposits: self.services.deposits.stats(),
             relays: self.relays.len(),
             relay_connected: status.iter().any(|relay| relay.is_connected()),
         }
@@ -315,18 +356,19 @@ impl Node {
         self.engine.stats()
     }
 
-    /// Takes no new requests for blocks over iroh, and lets answers end for up to `limit`. Returns
-    /// how many are still under way then.
+    /// Takes no new requests over iroh, but for heads, and lets answers and deposits end for up to
+    /// `limit`. Returns how many are still under way then.
     pub fn drain(&self, limit: Duration) -> usize {
-        let Some(runtime) = self.runtime.as_ref() else {
-            return 0;
-        };
-        let (reply, answer) = std::sync::mpsc::channel();
-        let blocks = Arc::clone(&self.services.blocks);
-        runtime.spawn(async move {
-            let _ = reply.send(blocks.drain(limit).await); // the caller is waiting below
+        let services = Arc::clone(&self.services);
+        let left = self.block_on(async move {
+            let (blocks, access, deposits) = tokio::join!(
+                services.blocks.drain(limit),
+                services.access.connections.drain(limit),
+                services.deposits.connections.drain(limit),
+            );
+            Ok(blocks + access + deposits)
         });
-        answer.recv().unwrap_or(0)
+        left.unwrap_or(0) // stopped
     }
 
     /// Closes all connections and frees the ports before it returns, within a few seconds.
@@ -417,10 +459,13 @@ async fn up(
     let engine = Engine::new(streams, store.clone(), config.access.clone());
     tokio::spawn(Arc::clone(&engine).accept(inbound));
     let endpoint = start_endpoint(config).await?;
+    let own = PublicKey::from_bytes(*endpoint.id().as_bytes());
     let services = Arc::new(Services {
         heads,
         heads_served: Default::default(),
-        blocks: BlockServer::new(store, PublicKey::from_bytes(*endpoint.id().as_bytes())),
+        blocks: BlockServer::new(store, own),
+        access: AccessServer::new(own),
+        deposits: DepositServer::new(own),
     });
     if config.answers() {
         tokio::spawn(accept::serve(endpoint.clone(), Arc::clone(&services)));

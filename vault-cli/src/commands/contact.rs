@@ -1,5 +1,7 @@
 //! `medvault contact`: the people one shares with.
 
+mod limit;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -21,6 +23,7 @@ const MAX_CARD: u64 = 64 * 1024;
 pub enum Contact {
     Add(Add),
     Verify(Verify),
+    Limit(limit::Limit),
     List(List),
     Show(Show),
 }
@@ -64,6 +67,7 @@ pub fn run(context: &Context, command: Contact) -> Result<Exit> {
     match command {
         Contact::Add(args) => add(context, &args),
         Contact::Verify(args) => verify(context, &args),
+        Contact::Limit(args) => limit::run(context, &args),
         Contact::List(_) => list(context),
         Contact::Show(args) => show(context, &args),
     }
@@ -245,13 +249,14 @@ fn show(context: &Context, args: &Show) -> Result<Exit> {
         .map_or_else(|| "no".to_owned(), time::minute);
     context.out.print(&format!(
         "{}\n\n  calls self   {}\n  vault        {}\n  fingerprint  {}\n  verified     {verified}\n  \
-         added        {}\n  devices      {}\n",
+         added        {}\n  devices      {}\n  deposits     {}\n",
         paint(BOLD, &contact.name),
         card.name(),
         card.vault(),
         words_in_lines(&card.fingerprint(), 15),
         time::minute(contact.added),
         card.recipients().len(),
+        contact.deposits.map_or_else(|| "no".to_owned(), |d| limit::words(&d)),
     ))?;
     Ok(Exit::Ok)
 }
@@ -286,6 +291,7 @@ fn contact_json(contact: &ContactInfo) -> Value {
         "fingerprint": card.fingerprint(),
         "verified": contact.verified.map(time::rfc3339),
         "added": time::rfc3339(contact.added),
+        "deposits": contact.deposits.map(|d| json!({"bytes": d.bytes, "per_day": d.per_day})),
         "recipients": card.recipients().iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }

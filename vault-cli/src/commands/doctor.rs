@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use vault_core::{DEFAULT_WORK_FACTOR, Vault};
 
+use super::serve::access;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::output::{BAD, GOOD, WARN, paint};
@@ -71,6 +72,7 @@ pub fn run(context: &Context, args: &Doctor) -> Result<Exit> {
             checks.push(blocks(&mut vault, args.deep));
             checks.push(log(&mut vault));
             checks.push(rekeys(&mut vault));
+            checks.push(history(&home, &vault));
         }
         Err(error) if error.exit == Exit::Identity => return Err(error),
         Err(error) => checks.push(
@@ -272,5 +274,27 @@ fn rekeys(vault: &mut Vault) -> Check {
                 .hint("`medvault revoke --resume` does the rest")
         }
         Err(error) => check(NAME, Verdict::Fail, Error::from(error).message),
+    }
+}
+
+/// Whether a reader has shown a log of this vault that is not part of the one here.
+fn history(home: &Home, vault: &Vault) -> Check {
+    const NAME: &str = "history";
+    match access::unsettled(home, vault) {
+        Ok(None) => check(
+            NAME,
+            Verdict::Ok,
+            "nobody has shown a longer or another log",
+        ),
+        Ok(Some(path)) => check(
+            NAME,
+            Verdict::Fail,
+            format!(
+                "{} shows a log that this home does not contain; no key is given out",
+                path.display()
+            ),
+        )
+        .hint(access::SETTLE),
+        Err(error) => check(NAME, Verdict::Fail, error.message),
     }
 }

@@ -11,7 +11,7 @@ use vault_core::{IndexEntry, RecordId};
 use vault_formats::export::{self, Bulk, Collection, FileNames, Folder, IpsOptions};
 use vault_formats::{Moment, Person};
 
-use super::record::{Filter, FromArgs, Records};
+use super::record::{AskArgs, Filter, FromArgs, Records};
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::resources::{self, is_resource};
@@ -39,6 +39,9 @@ pub struct Export {
 
     #[command(flatten)]
     from: FromArgs,
+
+    #[command(flatten)]
+    ask: AskArgs,
 }
 
 /// The forms of an export.
@@ -73,6 +76,12 @@ pub fn run(context: &Context, args: &Export) -> Result<Exit> {
         return Err(Error::new(Exit::NotFound, "no-records", what)
             .hint("`medvault record list` with the same conditions shows what there is"));
     }
+    if !files::is_dash(&args.output) && matches!(args.to, Form::Files | Form::Ndjson) {
+        refuse_existing_folder(&args.output)?;
+    } else {
+        files::refuse_existing(&args.output, args.force)?;
+    }
+    records.unlock(context, &opened_by(args.to, &entries), &args.ask)?;
     let written = match args.to {
         Form::Files => originals(args, &*records, &entries)?,
         Form::Fhir => collection(args, &*records, &entries)?,
@@ -123,18 +132,9 @@ fn counted(reasons: &[String]) -> Vec<(&str, usize)> {
 fn originals(args: &Export, records: &dyn Records, entries: &[IndexEntry]) -> Result<Written> {
     let open = records.opener();
     let mut count = 0;
-    // what was derived from an original that is written, too, is in there
-    let there: HashSet<RecordId> = entries.iter().map(|entry| entry.record).collect();
     new_folder(args, |folder| {
         let mut names = FileNames::new();
-        for entry in entries {
-            if entry
-                .meta
-                .origin
-                .is_some_and(|origin| there.contains(&origin))
-            {
-                continue;
-            }
+        for entry in originals_of(entries) {
             let path = folder.join(names.name(&entry.meta, entry.record));
             let file = File::create_new(&path).map_err(|e| Error::file(&path, &e))?;
             let mut out = BufWriter::with_capacity(1 << 20, file);
@@ -150,10 +150,32 @@ fn originals(args: &Export, records: &dyn Records, entries: &[IndexEntry]) -> Re
     })
 }
 
+/// What was derived from an original that is written, too, is in there.
+fn originals_of(entries: &[IndexEntry]) -> impl Iterator<Item = &IndexEntry> {
+    let there: HashSet<RecordId> = entries.iter().map(|entry| entry.record).collect();
+    entries.iter().filter(move |entry| {
+        let origin = entry.meta.origin;
+        origin.is_none_or(|origin| !there.contains(&origin))
+    })
+}
+
 /// Bundles hold resources that are records of their own.
 fn parts(entries: &[IndexEntry]) -> Vec<IndexEntry> {
     let whole = |entry: &&IndexEntry| is_resource(entry) && entry.meta.kind.as_str() != "Bundle";
     entries.iter().filter(whole).cloned().collect()
+}
+
+/// What an export in this form opens.
+fn opened_by(form: Form, entries: &[IndexEntry]) -> Vec<IndexEntry> {
+    match form {
+        Form::Files => originals_of(entries).cloned().collect(),
+        Form::Fhir | Form::Ndjson => parts(entries),
+        Form::Ips => {
+            let mut parts = parts(entries);
+            parts.retain(resources::is_clinical);
+            parts
+        }
+    }
 }
 
 fn documents(entries: &[IndexEntry]) -> Vec<String> {
@@ -261,16 +283,21 @@ fn to_file(args: &Export, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> R
     })
 }
 
+fn refuse_existing_folder(path: &Path) -> Result<()> {
+    if path.symlink_metadata().is_ok() {
+        let what = format!("{} is there already", path.display());
+        return Err(Error::new(Exit::Failure, "file-exists", what).hint("name a new folder"));
+    }
+    Ok(())
+}
+
 /// Fills a new folder that gets its name only when all is in it.
 fn new_folder(args: &Export, fill: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
     let path = &args.output;
     if files::is_dash(path) {
         return Err(Error::usage("a folder cannot go to standard output").hint("name one with -o"));
     }
-    if path.symlink_metadata().is_ok() {
-        let what = format!("{} is there already", path.display());
-        return Err(Error::new(Exit::Failure, "file-exists", what).hint("name a new folder"));
-    }
+    refuse_existing_folder(path)?;
     let parent = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -1,12 +1,14 @@
 //! `medvault grant`: what was given to whom.
 
+mod agreement;
 mod export;
+mod scope;
 
 use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use vault_core::{Extent, GrantId, GrantInfo, GrantStatus, Label, Scope, Vault};
+use vault_core::{GrantId, GrantInfo, GrantStatus, Vault};
 
 use super::revoke::receipt_json;
 use crate::context::Context;
@@ -15,6 +17,8 @@ use crate::ids::Ids;
 use crate::output::{BOLD, DIM, GOOD, WARN, paint};
 use crate::table::Table;
 use crate::{node, show, time};
+
+pub use scope::{extent_words, scope_json, scope_words};
 
 /// List and show grants, print their tickets again, write them to files
 #[derive(Subcommand)]
@@ -92,7 +96,7 @@ fn list(context: &Context, args: &List) -> Result<Exit> {
         let status = status(grant, now);
         let style = match status {
             "active" => GOOD,
-            "re-keying" => WARN,
+            "re-keying" | "offered" => WARN,
             _ => DIM,
         };
         table.row(vec![
@@ -152,10 +156,17 @@ fn show(context: &Context, args: &Show) -> Result<Exit> {
     if let Some(ended) = grant.ended {
         line("ended", time::minute(ended));
     }
-    line(
-        "delivery",
-        "carried: works while you are offline; reads cannot be seen".to_owned(),
-    );
+    match &grant.agreement {
+        None => line(
+            "delivery",
+            "carried: works while you are offline; reads cannot be seen".to_owned(),
+        ),
+        Some(agreement) => {
+            for (name, value) in agreement::lines(&grant, agreement, now) {
+                line(name, value);
+            }
+        }
+    }
     text.push('\n');
     let ids = Ids::new(entries.iter().map(|entry| entry.record));
     text.push_str(&show::entry_table(&entries, &ids));
@@ -191,19 +202,29 @@ fn status(grant: &GrantInfo, now: u64) -> &'static str {
     match grant.status {
         _ if grant.rekey_pending => "re-keying",
         GrantStatus::Active if grant.terms.has_expired(now) => "expired",
+        GrantStatus::Active if is_offered(grant) => "offered",
         GrantStatus::Active => "active",
         GrantStatus::Revoked => "revoked",
         GrantStatus::Expired => "expired",
     }
 }
 
-/// The readers by name; those that were shut out after a minus sign.
+/// Nobody has agreed to it yet.
+fn is_offered(grant: &GrantInfo) -> bool {
+    grant.agreement.is_some() && grant.readers.is_empty()
+}
+
+/// The readers by name; those that have not agreed with a question mark, those that were
+/// shut out after a minus sign.
 fn people(vault: &Vault, grant: &GrantInfo) -> String {
     let former = grant
         .former
         .iter()
         .map(|owner| format!("-{}", person(vault, owner)));
-    let all: Vec<String> = grant.readers.iter().cloned().chain(former).collect();
+    let offered = grant.agreement.iter().flat_map(|a| &a.offered);
+    let offered = offered.map(|name| format!("{name} (?)"));
+    let readers = grant.readers.iter().cloned();
+    let all: Vec<String> = readers.chain(offered).chain(former).collect();
     all.join(", ")
 }
 
@@ -215,49 +236,8 @@ pub fn person(vault: &Vault, owner: &vault_core::PublicKey) -> String {
     }
 }
 
-fn extent_words(extent: Extent) -> &'static str {
-    match extent {
-        Extent::Standing => "standing: later records that fit join",
-        Extent::Snapshot => "snapshot: only what was there",
-    }
-}
-
-/// A scope in few words.
-fn scope_words(scope: &Scope) -> String {
-    let mut parts = Vec::new();
-    if scope.all {
-        parts.push("everything".to_owned());
-    }
-    parts.extend(scope.categories.iter().map(ToString::to_string));
-    parts.extend(scope.kinds.iter().map(|kind| kind.as_str().to_owned()));
-    if !scope.records.is_empty() {
-        parts.push(show::count(scope.records.len() as u64, "named record"));
-    }
-    let mut text = parts.join(", ");
-    if let Some(since) = &scope.since {
-        let _ = write!(text, " since {}", since.as_str());
-    }
-    if let Some(until) = &scope.until {
-        let _ = write!(text, " until {}", until.as_str());
-    }
-    for label in &scope.with_labels {
-        let _ = write!(text, " with {}", label.as_str());
-    }
-    for label in &scope.without_labels {
-        let _ = write!(text, " without {}", label.as_str());
-    }
-    text
-}
-
 fn grant_json(vault: &Vault, grant: &GrantInfo, now: u64) -> Value {
     let terms = &grant.terms;
-    let scope = &terms.scope;
-    let labels = |labels: &std::collections::BTreeSet<Label>| -> Vec<String> {
-        labels
-            .iter()
-            .map(|label| label.as_str().to_owned())
-            .collect()
-    };
     json!({
         "grant": grant.id.to_string(),
         "status": status(grant, now),
@@ -270,16 +250,9 @@ fn grant_json(vault: &Vault, grant: &GrantInfo, now: u64) -> Value {
         "ended": grant.ended.map(time::rfc3339),
         "versions": grant.versions,
         "rekey_pending": grant.rekey_pending,
-        "scope": {
-            "all": scope.all,
-            "records": scope.records.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "kinds": scope.kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(),
-            "categories": scope.categories.iter().map(|c| c.as_str()).collect::<Vec<_>>(),
-            "since": scope.since.as_ref().map(|date| date.as_str()),
-            "until": scope.until.as_ref().map(|date| date.as_str()),
-            "with_labels": labels(&scope.with_labels),
-            "without_labels": labels(&scope.without_labels),
-        },
+        "scope": scope_json(&terms.scope),
+        "delivery": terms.delivery,
+        "agreement": grant.agreement.as_ref().map(|a| agreement::to_json(grant, a)),
         "receipts": grant.receipts.iter().map(|r| receipt_json(vault, r)).collect::<Vec<_>>(),
     })
 }

@@ -1,11 +1,14 @@
 //! The commands: one file each.
 
-mod audit;
+mod agent;
+pub mod agreement;
+pub mod audit;
 mod backup;
 mod completions;
 mod config;
 mod contact;
 mod demo;
+mod deposit;
 mod doctor;
 mod export;
 mod grant;
@@ -52,13 +55,18 @@ pub enum Command {
     Share(share::Share),
     #[command(subcommand)]
     Grant(grant::Grant),
+    #[command(subcommand)]
+    Agreement(agreement::Agreement),
     Revoke(revoke::Revoke),
+    #[command(subcommand)]
+    Agent(agent::Agent),
     Serve(serve::Serve),
     Move(move_blocks::Move),
     #[command(subcommand)]
     Head(head::HeadCommand),
     #[command(subcommand)]
     Pin(pin::Pin),
+    Deposit(deposit::Deposit),
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
     #[command(subcommand)]
@@ -99,11 +107,14 @@ fn dispatch(context: &Context, command: Command) -> Result<Exit> {
         Command::Scope(command) => scope::run(context, &command),
         Command::Share(args) => share::run(context, &args),
         Command::Grant(command) => grant::run(context, command),
+        Command::Agreement(command) => agreement::run(context, command),
         Command::Revoke(args) => revoke::run(context, &args),
+        Command::Agent(command) => agent::run(context, command),
         Command::Serve(args) => serve::run(context, &args),
         Command::Head(command) => head::run(context, command),
         Command::Pin(command) => pin::run(context, command),
         Command::Move(args) => move_blocks::run(context, &args),
+        Command::Deposit(args) => deposit::run(context, &args),
         Command::Inbox(command) => inbox::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Config(command) => config::run(context, command),

@@ -1,18 +1,20 @@
 //! `medvault revoke`: take access back, and say honestly what that achieved.
 
-use std::fmt::Write as _;
+mod receipt;
+
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::{Value, json};
 use vault_core::{GrantId, GrantStatus, PinnerAck, Receipt, RevokeLevel, RevokeTarget, Vault};
 
-use super::grant::{find, person};
+use super::grant::find;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::output::{BOLD, paint};
+use crate::network::agents::close_agents;
 use crate::services::Pinning;
-use crate::{progress, show, time};
+use crate::{progress, show};
+
+pub use receipt::{receipt_json, receipt_words};
 
 /// How long pinning services may take to move off the old blocks before the receipt says that they
 /// have not confirmed.
@@ -24,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// records there are. Then what the reader could open is sealed again under new keys and the old
 /// blocks are deleted here and at every pinning service. Nobody can call back what was fetched
 /// before; the receipt says so, and names each service that did not confirm.
+///
+/// Under a grant on request, what was never asked for stays closed for good, and only what was opened
+/// is sealed again.
 #[derive(Args)]
 pub struct Revoke {
     /// The grant, by its id or the beginning of it
@@ -42,6 +47,10 @@ pub struct Revoke {
     #[arg(long, conflicts_with_all = ["grant", "contact", "stop_only"])]
     resume: bool,
 
+    /// Name the records that were opened under a grant on request
+    #[arg(long)]
+    verbose: bool,
+
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -52,7 +61,7 @@ pub fn run(context: &Context, args: &Revoke) -> Result<Exit> {
     let (home, mut vault) = context.home_and_vault()?;
     let mut pinning = Pinning::open(&home, &vault)?;
     if args.resume {
-        return resume(context, &mut vault, &mut pinning);
+        return resume(context, args, &mut vault, &mut pinning);
     }
     let target = target(&mut vault, args)?;
     let question = question(&mut vault, &target)?;
@@ -61,6 +70,9 @@ pub fn run(context: &Context, args: &Revoke) -> Result<Exit> {
         true => RevokeLevel::Stop,
         false => RevokeLevel::Rekey,
     };
+    if let RevokeTarget::Grant(grant) = &target {
+        close_agents(context, &mut vault, &[*grant])?;
+    }
     let revocations = vault.revoke(&target, level)?;
     if revocations.is_empty() {
         return Err(Error::new(
@@ -88,7 +100,7 @@ pub fn run(context: &Context, args: &Revoke) -> Result<Exit> {
             None => error.hint("the reader is shut out; `medvault revoke --resume` does the rest"),
         })?;
     receipts.extend(sealed);
-    report(context, &vault, &receipts)
+    report(context, args, &mut vault, &receipts)
 }
 
 fn target(vault: &mut Vault, args: &Revoke) -> Result<RevokeTarget> {
@@ -103,9 +115,11 @@ fn question(vault: &mut Vault, target: &RevokeTarget) -> Result<String> {
     Ok(match target {
         RevokeTarget::Grant(id) => {
             let (grant, _) = find(vault, &id.to_string())?;
-            let who = match grant.readers.is_empty() {
+            let offered = grant.agreement.iter().flat_map(|a| a.offered.clone());
+            let all: Vec<String> = grant.readers.iter().cloned().chain(offered).collect();
+            let who = match all.is_empty() {
                 true => "the former readers".to_owned(),
-                false => grant.readers.join(", "),
+                false => all.join(", "),
             };
             let what = show::count(grant.versions, "record version");
             match grant.status {
@@ -118,7 +132,12 @@ fn question(vault: &mut Vault, target: &RevokeTarget) -> Result<String> {
 }
 
 /// Finishes what was begun: bodies to seal again, and services that had not confirmed.
-fn resume(context: &Context, vault: &mut Vault, pinning: &mut Pinning) -> Result<Exit> {
+fn resume(
+    context: &Context,
+    args: &Revoke,
+    vault: &mut Vault,
+    pinning: &mut Pinning,
+) -> Result<Exit> {
     let pending = vault.pending_rekeys()?;
     let waiting = vault.unconfirmed_receipts()?;
     if pending.is_empty() && waiting.is_empty() {
@@ -138,7 +157,7 @@ fn resume(context: &Context, vault: &mut Vault, pinning: &mut Pinning) -> Result
         receipts.extend(confirmed);
         receipts.extend(still.into_iter().filter(|r| !known.contains(&r.grant)));
     }
-    report(context, vault, &receipts)
+    report(context, args, vault, &receipts)
 }
 
 /// Seals again, moves the pinning services off the old blocks, and issues the receipts.
@@ -190,14 +209,35 @@ fn rekey(
     Ok(receipts)
 }
 
-fn report(context: &Context, vault: &Vault, receipts: &[Receipt]) -> Result<Exit> {
+fn report(
+    context: &Context,
+    args: &Revoke,
+    vault: &mut Vault,
+    receipts: &[Receipt],
+) -> Result<Exit> {
     if context.out.json {
         context
             .out
             .json_lines(receipts.iter().map(|r| receipt_json(vault, r)))?;
     } else {
-        let texts: Vec<_> = receipts.iter().map(|r| receipt_words(vault, r)).collect();
+        let mut texts = Vec::new();
+        for receipt in receipts {
+            let mut text = receipt_words(vault, receipt);
+            if args.verbose {
+                text += &receipt::titles(vault, receipt)?;
+            }
+            texts.push(text);
+        }
         context.out.print(&texts.join("\n"))?;
+    }
+    let waits = receipts.iter().flat_map(|receipt| &receipt.agents);
+    let waits = waits.filter(|agent| !agent.closed).count() as u64;
+    if waits > 0 {
+        let agents = show::count(waits, "agent");
+        context.out.warn(format!(
+            "{agents} of this grant have not confirmed that they give out nothing more. Until they do, \
+             or their certificates end, they may give what they were let give",
+        ));
     }
     let open = |receipt: &Receipt| receipt.pinners.iter().any(|p| !p.acknowledged);
     if receipts.iter().any(open) {
@@ -207,75 +247,8 @@ fn report(context: &Context, vault: &Vault, receipts: &[Receipt]) -> Result<Exit
         );
         return Ok(Exit::Partial);
     }
-    Ok(Exit::Ok)
-}
-
-/// A receipt in plain words.
-pub fn receipt_words(vault: &Vault, receipt: &Receipt) -> String {
-    let who: Vec<_> = receipt
-        .readers
-        .iter()
-        .map(|owner| person(vault, owner))
-        .collect();
-    let mut text = format!("{} for grant {}\n\n", paint(BOLD, "Receipt"), receipt.grant);
-    let mut line = |name: &str, value: String| {
-        let _ = writeln!(text, "  {name:<20}{value}");
-    };
-    line("shut out", who.join(", "));
-    line("when", time::minute(receipt.time));
-    line(
-        "level",
-        match receipt.level {
-            RevokeLevel::Stop => "R1 stop: no future record, version or key".to_owned(),
-            RevokeLevel::Rekey => "R2 re-key: sealed again, old blocks deleted".to_owned(),
-        },
-    );
-    line(
-        "had opened",
-        match receipt.opened {
-            Some(count) => show::count(count, "version"),
-            None => "unknown: the keys were carried, so reads cannot be seen".to_owned(),
-        },
-    );
-    line(
-        "could have opened",
-        show::count(receipt.could_have_opened, "version"),
-    );
-    line(
-        "never delivered",
-        show::count(receipt.never_delivered, "version"),
-    );
-    line("sealed again", show::count(receipt.rekeyed, "version"));
-    for pinner in &receipt.pinners {
-        let deleted = format!("{} deleted", show::count(pinner.deleted, "block"));
-        let ack = if pinner.acknowledged {
-            "confirmed"
-        } else {
-            "NOT confirmed"
-        };
-        line(&pinner.name, format!("{deleted}, {ack}"));
-    }
-    line("log entry", receipt.log_index.to_string());
-    text.push_str("\n  Nobody can recall what was fetched before.\n");
-    text
-}
-
-/// A receipt as JSON.
-pub fn receipt_json(vault: &Vault, receipt: &Receipt) -> Value {
-    json!({
-        "grant": receipt.grant.to_string(),
-        "vault": receipt.vault.to_string(),
-        "readers": receipt.readers.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "reader_names": receipt.readers.iter().map(|o| person(vault, o)).collect::<Vec<_>>(),
-        "time": time::rfc3339(receipt.time),
-        "level": receipt.level,
-        "opened": receipt.opened,
-        "could_have_opened": receipt.could_have_opened,
-        "never_delivered": receipt.never_delivered,
-        "rekeyed": receipt.rekeyed,
-        "index_sha256": show::hex(receipt.index.as_bytes()),
-        "pinners": receipt.pinners,
-        "log_index": receipt.log_index,
-        "note": "nobody can recall what was fetched before",
+    Ok(match waits {
+        0 => Exit::Ok,
+        _ => Exit::Partial,
     })
 }

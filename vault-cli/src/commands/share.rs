@@ -1,27 +1,37 @@
 //! `medvault share`: a grant, and a ticket for each reader.
 
-use std::collections::BTreeSet;
+mod choice;
+mod consent;
+mod on_request;
+
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::{Value, json};
 use vault_core::{
-    Category, ClinicalDate, Code, Extent, IndexEntry, Kind, Label, Preset, Preview, Purpose,
-    RecordId, Scope, ShareRequest, Shared, Vault,
+    Extent, IndexEntry, OnRequestTerms, Preview, Purpose, ShareRequest, Shared, Vault,
 };
 
+use super::agreement::words::conditions_into;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::ids::Ids;
 use crate::output::{BOLD, WARN, paint};
 use crate::table::Table;
 use crate::{files, node, show, time};
+use choice::Choice;
+use consent::FromConsent;
+use on_request::OnRequestArgs;
 
 /// Let people read some of your records
 ///
 /// Prints one ticket for each reader. A ticket is sealed to its reader and holds no key to a
 /// record: hand it over any way you like. Records with sensitive labels stay out unless you name
 /// the label or the record.
+///
+/// As a rule the keys travel inside the grant: it works while you are offline, and you cannot see
+/// what is read. With --on-request each key is asked for, and given out by your `medvault serve`
+/// only after it stands in your audit log.
 #[derive(Args)]
 pub struct Share {
     /// A contact who may read; may be repeated
@@ -43,6 +53,17 @@ pub struct Share {
     #[arg(long, value_name = "PURPOSE", value_parser = purpose)]
     purpose: Option<Purpose>,
 
+    #[command(flatten)]
+    on_request: OnRequestArgs,
+
+    /// Take the terms from a FHIR R4 or R5 Consent; `-` is standard input. What is not understood
+    /// in it never widens them
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = [
+        "records", "kind", "category", "code", "scope", "all", "since", "until_date", "with_label",
+        "without_label", "snapshot", "expires", "purpose", "on_request",
+    ])]
+    consent: Option<PathBuf>,
+
     /// Show exactly what would become readable and what would stay out; change nothing
     #[arg(long)]
     dry_run: bool,
@@ -56,99 +77,33 @@ pub struct Share {
     yes: bool,
 }
 
-/// Which records.
-#[derive(Args)]
-struct Choice {
-    /// Records, by their ids or the beginnings of them
-    #[arg(value_name = "RECORD")]
-    records: Vec<String>,
-
-    /// FHIR resource type or `Document`; may be repeated
-    #[arg(long, value_name = "KIND")]
-    kind: Vec<Kind>,
-
-    /// Category, such as lab or imaging; may be repeated
-    #[arg(long, value_name = "CATEGORY")]
-    category: Vec<Category>,
-
-    /// Code, such as 4548-4 or loinc|4548-4; may be repeated
-    #[arg(long, value_name = "CODE")]
-    code: Vec<Code>,
-
-    /// A scope with a name, such as emergency or labs-2y: `medvault scope list` explains them.
-    /// Other conditions add to what it selects, or narrow it
-    #[arg(long, value_name = "NAME")]
-    scope: Option<Preset>,
-
-    /// Every record, as far as the other conditions allow
-    #[arg(long)]
-    all: bool,
-
-    /// Earliest clinical date
-    #[arg(long, value_name = "DATE")]
-    since: Option<ClinicalDate>,
-
-    /// Latest clinical date
-    #[arg(long, value_name = "DATE")]
-    until_date: Option<ClinicalDate>,
-
-    /// Let records with this sensitive label in; may be repeated
-    #[arg(long, value_name = "LABEL")]
-    with_label: Vec<Label>,
-
-    /// Keep records with this label out, whatever else holds; may be repeated
-    #[arg(long, value_name = "LABEL")]
-    without_label: Vec<Label>,
-}
-
 fn purpose(text: &str) -> Result<Purpose, String> {
     text.parse().map_err(|error: &str| error.to_owned())
 }
 
-impl Choice {
-    fn scope(&self, ids: &Ids) -> Result<Scope> {
-        let records: Result<BTreeSet<RecordId>> = self
-            .records
-            .iter()
-            .map(|text| ids.find(text, "record", "record list"))
-            .collect();
-        let mut scope = match self.scope {
-            Some(preset) => preset.scope(&time::today()?),
-            None => Scope::default(),
-        };
-        scope.all |= self.all;
-        scope.records.extend(records?);
-        scope.kinds.extend(self.kind.iter().cloned());
-        scope.categories.extend(self.category.iter().copied());
-        scope.codes.extend(self.code.iter().cloned());
-        scope.with_labels.extend(self.with_label.iter().cloned());
-        scope
-            .without_labels
-            .extend(self.without_label.iter().cloned());
-        if self.since.is_some() {
-            scope.since.clone_from(&self.since);
-        }
-        if self.until_date.is_some() {
-            scope.until.clone_from(&self.until_date);
-        }
-        if scope.is_empty() {
-            return Err(Error::usage("nothing is named that is to be shared")
-                .hint("name records, --scope, --kind, --category, --code or --all"));
-        }
-        Ok(scope)
-    }
-}
-
 /// Runs the command.
 pub fn run(context: &Context, args: &Share) -> Result<Exit> {
-    let expires = args.expires.as_deref().map(time::parse_end).transpose()?;
     let (home, mut vault) = context.home_and_vault()?;
     let ids = Ids::new(vault.records()?.iter().map(|entry| entry.record));
-    let scope = args.choice.scope(&ids)?;
-    let preview = vault.preview(&scope)?;
-    let unverified = unverified(&mut vault, &args.readers)?;
+    let (request, offer) = match &args.consent {
+        Some(path) => {
+            let consent = FromConsent::read(path, &args.readers, &mut vault)?;
+            consent.explain(context.out);
+            (consent.request, consent.offer)
+        }
+        None => asked_for(args, &ids)?,
+    };
+    let preview = vault.preview(&request.scope)?;
+    let everyone: Vec<String> = (args.readers.iter())
+        .chain(offer.iter().flat_map(|offer| &offer.agents))
+        .cloned()
+        .collect();
+    let unverified = unverified(&mut vault, &everyone)?;
     if args.dry_run {
         dry_run(context, &preview, &ids, &unverified)?;
+        if offer.is_some() {
+            context.out.note(on_request::NOT_YET);
+        }
         return Ok(Exit::Ok);
     }
     if !unverified.is_empty() {
@@ -156,9 +111,22 @@ pub fn run(context: &Context, args: &Share) -> Result<Exit> {
     }
     refuse_existing_files(args, &mut vault)?;
     let address = node::address(&home, &vault)?;
+    let shared = match offer {
+        Some(offer) => vault.offer(request, offer, &address)?,
+        None => vault.share(request, &address)?,
+    };
+    let grants = Ids::new(vault.grants()?.iter().map(|grant| grant.id));
+    report(context, args, &shared, &preview, &grants)?;
+    Ok(Exit::Ok)
+}
+
+/// What the command line asks for.
+fn asked_for(args: &Share, ids: &Ids) -> Result<(ShareRequest, Option<OnRequestTerms>)> {
+    let expires = args.expires.as_deref().map(time::parse_end).transpose()?;
+    let offer = args.on_request.terms(expires)?;
     let request = ShareRequest {
         readers: args.readers.clone(),
-        scope,
+        scope: args.choice.scope(ids)?,
         extent: if args.snapshot {
             Extent::Snapshot
         } else {
@@ -167,10 +135,7 @@ pub fn run(context: &Context, args: &Share) -> Result<Exit> {
         purpose: args.purpose.clone(),
         expires,
     };
-    let shared = vault.share(request, &address)?;
-    let grants = Ids::new(vault.grants()?.iter().map(|grant| grant.id));
-    report(context, args, &shared, &preview, &grants)?;
-    Ok(Exit::Ok)
+    Ok((request, offer))
 }
 
 /// The readers that nobody has verified.
@@ -281,6 +246,19 @@ fn dry_run(context: &Context, preview: &Preview, ids: &Ids, unverified: &[String
     out.print(&text)
 }
 
+/// Whom it is for, whether they have agreed or not.
+fn readers(shared: &Shared) -> Vec<String> {
+    let offered = shared.grant.agreement.iter();
+    let offered = offered.flat_map(|agreement| &agreement.offered);
+    shared
+        .grant
+        .readers
+        .iter()
+        .chain(offered)
+        .cloned()
+        .collect()
+}
+
 fn report(
     context: &Context,
     args: &Share,
@@ -298,26 +276,39 @@ fn report(
         let tickets = shared.tickets.iter().map(|(reader, ticket)| {
             json!({"reader": reader, "ticket": ticket, "file": ticket_path(args, reader)})
         });
-        return context.out.json(&json!({
+        let mut value = json!({
             "grant": grant.id.to_string(),
-            "readers": grant.readers,
+            "delivery": grant.terms.delivery,
+            "readers": readers(shared),
             "versions": grant.versions,
             "left_out": preview.left_out.len(),
             "expires": grant.terms.expires.map(time::rfc3339),
             "extent": grant.terms.extent,
             "tickets": tickets.collect::<Vec<_>>(),
-        }));
+        });
+        if grant.agreement.is_some() {
+            conditions_into(&grant.terms, &mut value);
+        }
+        return context.out.json(&value);
     }
     let out = context.out;
+    let on_request = grant.agreement.is_some();
     out.note(format!(
-        "{} can read {}{}.",
-        grant.readers.join(", "),
+        "{} {} {}{}.",
+        readers(shared).join(", "),
+        match on_request {
+            true => "may ask for",
+            false => "can read",
+        },
         show::count(grant.versions, "record"),
         match grant.terms.expires {
             Some(end) => format!(" until {}", time::minute(end)),
             None => String::new(),
         },
     ));
+    if on_request {
+        on_request::explain(out, &grant.terms);
+    }
     if !preview.left_out.is_empty() {
         let left = preview.left_out.len() as u64;
         let stay = if left == 1 { "stays" } else { "stay" };

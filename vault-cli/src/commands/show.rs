@@ -6,7 +6,7 @@ use vault_core::OpenRecord;
 use vault_core::record::FHIR_JSON;
 use vault_formats::{Line, Shown, overview};
 
-use super::record::{FromArgs, find};
+use super::record::{AskArgs, FromArgs, find};
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::{output, show};
@@ -27,12 +27,16 @@ pub struct ShowArgs {
     record: String,
     #[command(flatten)]
     from: FromArgs,
+
+    #[command(flatten)]
+    ask: AskArgs,
 }
 
 /// Runs the command.
 pub fn run(context: &Context, args: &ShowArgs) -> Result<Exit> {
     let mut records = args.from.owner_or_anyone().open(context)?;
     let (entry, ids) = find(&mut *records, &args.record)?;
+    records.unlock(context, std::slice::from_ref(&entry), &args.ask)?;
     let opened = records.open(&entry)?;
     let meta = &opened.header().meta;
     let mut shown = match meta.media_type == FHIR_JSON {

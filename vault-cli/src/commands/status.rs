@@ -132,6 +132,15 @@ fn node_details(node: &Value) -> Vec<(&'static str, String)> {
         number("refused"),
     );
     let mut lines = vec![("given out", given)];
+    let access = |name: &str| node["access"][name].as_u64().unwrap_or(0);
+    if node["access"]["halted"] == true {
+        let what = "NO KEY is given out: the log was put back (`medvault doctor`)";
+        lines.push(("requests", paint(WARN, what)));
+    } else if node["access"].is_object() {
+        let counts = ["released", "denied", "refused"];
+        let counts = counts.map(|name| format!("{} {name}", access(name)));
+        lines.push(("requests", counts.join(", ")));
+    }
     if let Some(connected) = node["relay_connected"].as_bool() {
         let state = if connected {
             "connected"

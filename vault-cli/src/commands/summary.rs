@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use vault_formats::{Person, SummaryBuilder};
 
-use super::record::FromArgs;
+use super::record::{AskArgs, FromArgs};
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::{files, output, resources, time};
@@ -22,6 +22,9 @@ pub struct SummaryArgs {
     #[command(flatten)]
     from: FromArgs,
 
+    #[command(flatten)]
+    ask: AskArgs,
+
     /// Write the page as HTML, to be printed or read in a browser
     #[arg(long, value_name = "FILE|-")]
     html: Option<PathBuf>,
@@ -36,6 +39,7 @@ pub fn run(context: &Context, args: &SummaryArgs) -> Result<Exit> {
     let mut records = args.from.owner().open(context)?;
     let mut entries = records.records()?;
     entries.retain(resources::is_clinical);
+    records.unlock(context, &entries, &args.ask)?;
     let owner = records.owner().map(|name| Person::named(&name));
     let mut builder = SummaryBuilder::new(time::today()?.as_str()).owned_by(owner);
     let mut unreadable = Vec::new();

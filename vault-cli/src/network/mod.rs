@@ -1,10 +1,15 @@
 //! The network, as commands use it: a node that starts only when somebody must be asked, and the
 //! servers that the settings name.
 
+mod access;
+pub mod agents;
 mod blocks;
+mod deposits;
 mod dht;
+mod evidence;
 mod heads;
 mod names;
+mod newest;
 mod patient_node;
 mod peers;
 mod places;
@@ -16,8 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use vault_core::{
-    Advance, BlockSource, CachedSource, Cid, Device, Following, Home, Inbox, Place, PublicKey,
-    Verdict,
+    Advance, BlockSource, CachedSource, Cid, Device, FollowError, Following, Home, Inbox, Place,
+    PublicKey, Verdict,
 };
 use vault_http::gateway::GatewayError;
 use vault_http::routing::RoutingError;
@@ -27,8 +32,12 @@ use crate::error::{Error, Exit, Result};
 use crate::output::Output;
 use crate::time;
 
+pub use access::{Answered, Wanted};
+pub use deposits::send_deposit;
 pub use dht::settings as dht_settings;
+pub use evidence::{EVIDENCE, evidence_prefix, with_evidence, write_evidence};
 pub use names::publish_name;
+pub use newest::RETRIES;
 pub use peers::PeersFetch;
 pub use places::{HeadArgs, PlaceArgs, Places};
 pub use recover::copy_vault;
@@ -40,7 +49,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Network {
     device: Arc<Device>,
     places: Places,
-    out: Output,
+    /// Where warnings go, if anywhere.
+    out: Option<Output>,
     node: Mutex<Option<Arc<Node>>>,
     /// The patient's node does not answer: others are asked first.
     silent: AtomicBool,
@@ -51,6 +61,15 @@ pub struct Network {
 impl Network {
     /// A network that has not been used yet.
     pub fn new(device: Arc<Device>, places: Places, out: Output) -> Arc<Self> {
+        Self::with(device, places, Some(out))
+    }
+
+    /// The same for where nobody listens: it warns of nothing.
+    pub fn unheard(device: Arc<Device>, places: Places) -> Arc<Self> {
+        Self::with(device, places, None)
+    }
+
+    fn with(device: Arc<Device>, places: Places, out: Option<Output>) -> Arc<Self> {
         Arc::new(Self {
             device,
             places,
@@ -64,6 +83,13 @@ impl Network {
     /// The device that asks.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// Tells what must not be missed, where somebody listens.
+    pub fn warn(&self, text: impl std::fmt::Display) {
+        if let Some(out) = &self.out {
+            out.warn(text);
+        }
     }
 
     fn node(&self) -> Result<Arc<Node>, vault_node::NodeError> {
@@ -106,20 +132,22 @@ impl Network {
     ) -> Result<Advance> {
         let asked = self.ask_all(home, following)?;
         let source = self.source(home, following)?;
+        let hashes_before = following.log_blocks();
         let finding = following.find(&asked.offers, &*source, time::now());
         let taken = finding.taken().is_some();
         if taken {
             inbox.remember(following)?;
+            self.keep_log(home, following, &*source, &hashes_before)?;
         }
         let several = asked.offers.len() + asked.failures.len() > 1;
         for answer in &finding.answers {
             match &answer.verdict {
-                Verdict::PassedOver { offered } => self.out.warn(format!(
+                Verdict::PassedOver { offered } => self.warn(format!(
                     "{} has only an older head ({offered}); the newer one was taken",
                     answer.from
                 )),
                 Verdict::Refused(error) if taken => {
-                    self.out.warn(format!("{}: {error}", answer.from));
+                    self.warn(format!("{}: {error}", answer.from));
                 }
                 _ => {}
             }
@@ -128,13 +156,20 @@ impl Network {
             // a server that knows no head is no news where another does
             let news = !taken || *place == Place::Node || error.exit == Exit::Integrity;
             if several && news {
-                self.out.warn(format!("{place}: {}", error.message));
+                self.warn(format!("{place}: {}", error.message));
             }
         }
+        let contradicting = evidence::contradicting(&asked.offers, &finding);
         finding.outcome().map_err(|refused| match refused {
             Some((place, error)) => {
+                let proves = matches!(error, FollowError::Forked(_) | FollowError::Older { .. });
                 let mut error = Error::from(error);
                 error.message = format!("{place}: {}", error.message);
+                if proves {
+                    let heads = &contradicting;
+                    error =
+                        with_evidence(self.out.as_ref(), error, home, following, heads, &*source);
+                }
                 error
             }
             None => asked.no_answer(),
@@ -145,7 +180,7 @@ impl Network {
     pub fn close(&self) {
         for complaint in self.places.gateways.complaints() {
             if complaint.is_false {
-                self.out.warn(format!(
+                self.warn(format!(
                     "the gateway {} gave false bytes and was not asked again: {}",
                     complaint.url, complaint.what
                 ));

@@ -6,13 +6,14 @@ use zeroize::Zeroizing;
 
 use crate::block::Digest;
 use crate::codec::{self, DecodeError};
-use crate::ids::{DeviceId, GrantId, RecordId};
+use crate::grant::Purpose;
+use crate::ids::{DepositId, DeviceId, GrantId, RecordId, VaultId, VersionId};
 use crate::index::{Item, decode_items, encode_items};
 use crate::keys::{KeyPurpose, PublicKey, SecretKey, derive};
 use crate::log::{TreeHash, leaf_hash};
 
 /// Longest accepted entry, in bytes.
-const MAX_ENTRY_LEN: usize = 64 * 1024;
+pub(crate) const MAX_ENTRY_LEN: usize = 64 * 1024;
 
 /// How far a revocation went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +140,132 @@ pub enum Act {
         /// Chance in thousandths that the loss looked for would have been seen.
         confidence: u64,
     },
+    /// A reader countersigned the terms of an on-request grant: from now on they are in force.
+    Agreed {
+        /// The grant.
+        grant: GrantId,
+        /// The reader's owner key.
+        reader: PublicKey,
+        /// SHA-256 of the signed terms.
+        terms: Digest,
+        /// SHA-256 of the signed acceptance.
+        acceptance: Digest,
+    },
+    /// Keys were given out on request. Written before they left.
+    Released(Asked),
+    /// A request was turned down.
+    Denied {
+        /// What was asked.
+        asked: Asked,
+        /// Why, as a short name.
+        reason: String,
+    },
+    /// The reader confirmed that keys arrived, and countersigned the checkpoint they came with.
+    Receipted {
+        /// Position of the release in the log.
+        release: u64,
+        /// The reader's owner key.
+        reader: PublicKey,
+        /// SHA-256 of the signed receipt.
+        receipt: Digest,
+        /// Whether the reader says that everything opened.
+        opened: bool,
+    },
+    /// Someone may answer requests on the patient's behalf.
+    AgentAdded {
+        /// The grant.
+        grant: GrantId,
+        /// The agent's owner key.
+        agent: PublicKey,
+        /// How many opens it may give. `None`: as many as it is asked for.
+        opens: Option<u64>,
+        /// Until when, in seconds since 1970-01-01 UTC.
+        until: u64,
+    },
+    /// An agent may no longer answer.
+    AgentRemoved {
+        /// The grant.
+        grant: GrantId,
+        /// The agent's owner key.
+        agent: PublicKey,
+    },
+    /// An agent told what it had done; its releases and denials were entered before this.
+    AgentReported {
+        /// The grant.
+        grant: GrantId,
+        /// The agent's owner key.
+        agent: PublicKey,
+        /// Opens it has given in all.
+        opens: u64,
+        /// Whether it will give no more.
+        closed: bool,
+    },
+    /// What a contact may deposit was changed.
+    DepositLimit {
+        /// The contact's owner key.
+        contact: PublicKey,
+        /// Most bytes that may wait for a decision; 0 when deposits are not taken.
+        bytes: u64,
+    },
+    /// A contact deposited something; it waits for a decision.
+    Deposited {
+        /// The contact's owner key.
+        contact: PublicKey,
+        /// The deposit.
+        deposit: DepositId,
+        /// Its length as it came, in bytes.
+        bytes: u64,
+    },
+    /// A deposit was taken into the vault.
+    DepositAccepted {
+        /// The contact's owner key.
+        contact: PublicKey,
+        /// The deposit.
+        deposit: DepositId,
+        /// How many versions it held.
+        count: u64,
+    },
+    /// A deposit was deleted unread or unwanted.
+    DepositDeclined {
+        /// The contact's owner key.
+        contact: PublicKey,
+        /// The deposit.
+        deposit: DepositId,
+    },
+}
+
+/// A request for keys, as the log keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asked {
+    /// Whose records: another vault than the log's own when an agent answered for its patient.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vault: Option<VaultId>,
+    /// The grant.
+    pub grant: GrantId,
+    /// The reader's owner key.
+    pub reader: PublicKey,
+    /// The versions whose keys were asked for.
+    pub versions: Vec<VersionId>,
+    /// Why, in the reader's words.
+    pub purpose: Option<Purpose>,
+    /// SHA-256 of the signed request.
+    pub request: Digest,
+    /// The agent that answered, and where in its own log that stands. `None`: this device did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub via: Option<Via>,
+}
+
+/// Where an agent logged what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Via {
+    /// The agent's owner key.
+    pub agent: PublicKey,
+    /// Position in the agent's log.
+    pub index: u64,
+    /// When the agent answered, in seconds since 1970-01-01 UTC.
+    pub time: u64,
 }
 
 impl Act {
@@ -160,6 +287,17 @@ impl Act {
             Self::Pinned { .. } => "pinned",
             Self::Unpinned { .. } => "unpinned",
             Self::PinVerified { .. } => "pin-verified",
+            Self::Agreed { .. } => "agreed",
+            Self::Released(_) => "released",
+            Self::Denied { .. } => "denied",
+            Self::Receipted { .. } => "receipted",
+            Self::AgentAdded { .. } => "agent-added",
+            Self::AgentRemoved { .. } => "agent-removed",
+            Self::AgentReported { .. } => "agent-reported",
+            Self::DepositLimit { .. } => "deposit-limit",
+            Self::Deposited { .. } => "deposited",
+            Self::DepositAccepted { .. } => "deposit-accepted",
+            Self::DepositDeclined { .. } => "deposit-declined",
         }
     }
 }
@@ -215,10 +353,16 @@ impl Item for SealedEntry {
 /// The leaf of entry `index`: RFC 6962 leaf hash of the commitment
 /// `SHA-256("medvault/v1/log-leaf" 0x00 salt entry)`; the salt is derived from the log secret.
 pub(crate) fn leaf(log_secret: &SecretKey, index: u64, entry: &[u8]) -> TreeHash {
-    leaf_hash(&commitment(&salt(log_secret, index), entry))
+    salted_leaf(&salt(log_secret, index), entry)
 }
 
-fn salt(log_secret: &SecretKey, index: u64) -> Zeroizing<[u8; 32]> {
+/// The same with the salt given, for who has only one entry.
+pub(crate) fn salted_leaf(salt: &[u8; 32], entry: &[u8]) -> TreeHash {
+    leaf_hash(&commitment(salt, entry))
+}
+
+/// What entry `index` is salted with.
+pub(crate) fn salt(log_secret: &SecretKey, index: u64) -> Zeroizing<[u8; 32]> {
     let base = derive(log_secret.expose(), KeyPurpose::LeafSalt);
     let digest = Sha256::new()
         .chain_update(base.expose())

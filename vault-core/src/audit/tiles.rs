@@ -54,6 +54,10 @@ impl<'a> LogBlocks<'a> {
         let mut leaves = Vec::new();
         for number in 0..size.div_ceil(HASHES_PER_BLOCK) {
             leaves.extend(self.block(0, number)?);
+            // a block may be longer than ours are
+            if leaves.len() as u64 > size {
+                return Err(TileReadError::Malformed);
+            }
         }
         if leaves.len() as u64 == size {
             Ok(leaves)

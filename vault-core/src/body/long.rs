@@ -470,6 +470,11 @@ impl<'a> LongReader<'a> {
         self.tree.load(&digests)
     }
 
+    /// The stream ends where its length says, and nothing was cut off.
+    pub(crate) fn check_end(&self) -> Result<(), BodyError> {
+        self.tree.check_end()
+    }
+
     /// Every block of the body: data and maps. Reads the maps, not the data.
     pub(crate) fn all_blocks(&self) -> Result<Vec<Digest>, BodyError> {
         let mut all = Vec::new();

@@ -104,6 +104,9 @@ pub enum BodyError {
     /// What came out is not a body.
     #[error("body: {0}")]
     Header(#[from] HeaderError),
+    /// The content key is not here: it is given out on request only.
+    #[error(transparent)]
+    ContentKey(#[from] crate::index::ContentKeyError),
     /// The body is cut short or its lengths contradict each other.
     #[error("body is malformed")]
     Malformed,

@@ -25,6 +25,7 @@ pub use keys::{IdentityKey, ParseKeyError, RecipientKey};
 pub use passphrase::{
     DEFAULT_WORK_FACTOR, MAX_WORK_FACTOR, decrypt_with_passphrase, encrypt_with_passphrase,
 };
+pub(crate) use xwing::ENC_LEN;
 
 /// Length of every envelope, in bytes.
 pub const ENVELOPE_LEN: usize = 4096;

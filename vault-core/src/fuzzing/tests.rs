@@ -33,6 +33,12 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             let wire = card.as_bytes().to_vec();
             vec![card.to_text().into_bytes(), signed_payload(&wire), wire]
         }
+        "agent_address" => {
+            let text = samples::agent_address().to_text();
+            let body = text.split_once(':').unwrap().1;
+            let body = data_encoding::BASE64URL_NOPAD.decode(body.as_bytes());
+            vec![body.unwrap(), text.into_bytes()]
+        }
         "identity" => {
             let text = samples::identity_text();
             let line = text.trim_end().rsplit(' ').next().unwrap();
@@ -63,6 +69,42 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "block_access" => {
             let wire = crate::grant::block_access_sample();
             vec![signed_payload(&wire), wire]
+        }
+        "access_message" => {
+            let messages = samples::access::messages().into_iter().map(|(_, wire)| wire);
+            let parts = [
+                samples::access::acceptance(),
+                samples::access::request(),
+                samples::access::receipt(),
+                samples::access::question(),
+            ];
+            messages.chain(parts.iter().map(|wire| signed_payload(wire))).collect()
+        }
+        "access_reply" => {
+            let replies = samples::access::replies().into_iter();
+            replies.map(|(_, wire)| wire).collect()
+        }
+        "agent_certificate" => {
+            let wire = samples::access::certificate();
+            vec![signed_payload(&wire), wire]
+        }
+        "deposit_note" => {
+            let note = samples::deposit_note();
+            let sealed = note.seal(&device(), &reader().recipient()).unwrap();
+            vec![
+                signed_payload(&note.signed(&device())),
+                sealed.data().to_vec(),
+            ]
+        }
+        "deposit_parcel" => vec![samples::deposit_parcel()],
+        "deposit_words" => {
+            let words = samples::deposit_words();
+            let receipt = crate::deposit::answer_taken(words[2].clone());
+            let refused = crate::deposit::answer_refused(crate::DepositRefusal::Quota);
+            let mut seeds: Vec<_> = words.iter().map(|wire| signed_payload(wire)).collect();
+            seeds.extend(words);
+            seeds.extend([receipt, refused, samples::deposit_ticket()]);
+            seeds
         }
         "grant_key" => {
             let payload = samples::envelope_payload();
@@ -156,6 +198,20 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
             with_choice(2, b"<ClinicalDocument xmlns=\"urn:hl7-org:v3\"><title>x</title></ClinicalDocument>"),
             with_choice(4, b"%PDF-1.7\n"),
         ],
+        "log_proof" => vec![samples::entry_proof().to_text().unwrap().into_bytes()],
+        "logged_entry" => vec![codec::encode(&samples::logged())],
+        "log_statement" => {
+            let wire = samples::statement();
+            vec![signed_payload(&wire), wire]
+        }
+        "evidence" => {
+            let bare = samples::evidence();
+            let stated = bare.clone().with_statement(&samples::statement()).unwrap();
+            vec![
+                bare.to_text().unwrap().into_bytes(),
+                stated.to_text().unwrap().into_bytes(),
+            ]
+        }
         other => panic!("no seeds for {other}"),
     }
 }

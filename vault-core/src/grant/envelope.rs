@@ -40,6 +40,18 @@ struct Payload {
     /// SHA-256 of the recipient's public key
     to: Digest,
     signer: PublicKey,
+    /// For an agent: what opens the content keys in the grant's index.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    release: Option<SecretKey>,
+}
+
+/// What an envelope holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OpenedGrant {
+    /// Opens the grant's root.
+    pub(crate) key: SecretKey,
+    /// Opens the content keys in the index. Only an agent has it.
+    pub(crate) release: Option<SecretKey>,
 }
 
 fn recipient_digest(recipient: &RecipientKey) -> Digest {
@@ -53,6 +65,7 @@ pub(crate) fn seal_grant_key(
     key: &SecretKey,
     recipient: &RecipientKey,
     signer: &SigningKey,
+    release: Option<&SecretKey>,
 ) -> Result<Vec<u8>, EnvelopeError> {
     let payload = Payload {
         v: 1,
@@ -61,6 +74,7 @@ pub(crate) fn seal_grant_key(
         key: key.clone(),
         to: recipient_digest(recipient),
         signer: signer.public(),
+        release: release.cloned(),
     };
     let bytes =
         zeroize::Zeroizing::new(Signed::new(&payload, Namespace::Envelope, signer).to_bytes());
@@ -73,7 +87,7 @@ pub(crate) fn open_grant_key(
     identity: &IdentityKey,
     grant: &GrantId,
     signers: &Signers,
-) -> Result<SecretKey, GrantKeyError> {
+) -> Result<OpenedGrant, GrantKeyError> {
     let bytes = open_envelope(identity, envelope)?;
     let signed: Signed<Payload> = codec::decode(&bytes, 4096)?;
     let signer = signed.peek()?.signer;
@@ -92,7 +106,10 @@ pub(crate) fn open_grant_key(
     if (payload.vault, payload.grant, payload.to) != expected {
         return Err(GrantKeyError::Forwarded);
     }
-    Ok(payload.key)
+    Ok(OpenedGrant {
+        key: payload.key,
+        release: payload.release,
+    })
 }
 
 #[cfg(test)]
@@ -124,13 +141,13 @@ mod tests {
         let c = case();
         let vault = c.signers.vault();
         let seal = |vault: &VaultId, grant: &GrantId, to: &RecipientKey, by: &SigningKey| {
-            seal_grant_key(vault, grant, &c.key, to, by).unwrap()
+            seal_grant_key(vault, grant, &c.key, to, by, None).unwrap()
         };
         let me = c.reader.recipient();
         let open = |envelope: &[u8]| open_grant_key(envelope, &c.reader, &c.grant, &c.signers);
 
         assert_eq!(
-            open(&seal(&vault, &c.grant, &me, &c.device)).unwrap(),
+            open(&seal(&vault, &c.grant, &me, &c.device)).unwrap().key,
             c.key
         );
 

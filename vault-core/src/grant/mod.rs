@@ -4,6 +4,7 @@
 //! sealed index under that key. The patient's own view is grant zero.
 
 mod access;
+mod condition;
 mod directory;
 mod envelope;
 mod preset;
@@ -18,6 +19,7 @@ pub use access::{
     AccessRefusal, BlockReader, BlockReaders, Ends, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE,
     sign_block_access,
 };
+pub use condition::{Condition, Conditions};
 pub use directory::DirectoryError;
 pub(crate) use directory::{Directory, Pointer, Relation};
 pub use envelope::GrantKeyError;
@@ -26,5 +28,5 @@ pub use preset::{ParsePresetError, Preset};
 pub(crate) use root::{GrantRoot, ZERO, root_context};
 pub use scope::{Decision, Reason, Scope};
 pub(crate) use terms::TermsDraft;
-pub use terms::{Extent, Purpose, Terms, TermsError};
+pub use terms::{Delivery, Extent, Purpose, Terms, TermsError};
 pub use ticket::{Ticket, TicketError};

@@ -25,4 +25,10 @@ pub(crate) struct GrantRoot {
     #[serde(with = "serde_bytes")]
     pub(crate) terms: Vec<u8>,
     pub(crate) pages: Vec<PageRef>,
+    /// On request: the members' countersignatures, wire form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) acceptances: Vec<serde_bytes::ByteBuf>,
+    /// On request: certificates of those who answer besides the patient's device, wire form.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) agents: Vec<serde_bytes::ByteBuf>,
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::Conditions;
 use super::directory::Relation;
 use super::scope::Scope;
 use crate::block::Digest;
@@ -38,6 +39,17 @@ pub enum Extent {
     Standing,
     /// Only what matched when the grant was made.
     Snapshot,
+}
+
+/// How keys reach a reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Delivery {
+    /// Inside the grant: it works while the patient is away, and reads cannot be seen.
+    Carried,
+    /// One by one, on a signed request that is logged before the key leaves. Needs the reader's
+    /// countersignature.
+    OnRequest,
 }
 
 /// Why access is given: an HL7 v3 ActReason code such as `TREAT`, or words of the patient.
@@ -87,8 +99,8 @@ pub struct Terms {
     /// The grant.
     pub grant: GrantId,
     signer: PublicKey,
-    /// How keys reach the reader. `carried`: inside the grant.
-    delivery: String,
+    /// How keys reach the readers.
+    pub delivery: Delivery,
     /// Whether later records join.
     pub extent: Extent,
     /// Which records.
@@ -101,6 +113,19 @@ pub struct Terms {
     pub expires: Option<u64>,
     /// One tag per reader, which only that reader can recognise.
     pub recipients: Vec<Digest>,
+    /// What else must hold for a key to be given out. Only on request.
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    pub conditions: Conditions,
+    /// Whether the readers may deposit results.
+    #[serde(
+        default,
+        rename = "may-deposit",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub may_deposit: bool,
+    /// Owner keys of those who may answer requests besides the patient's own device.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<PublicKey>,
 }
 
 /// What goes into new terms.
@@ -112,6 +137,10 @@ pub(crate) struct TermsDraft {
     pub(crate) purpose: Option<Purpose>,
     pub(crate) created: u64,
     pub(crate) expires: Option<u64>,
+    pub(crate) delivery: Delivery,
+    pub(crate) conditions: Conditions,
+    pub(crate) may_deposit: bool,
+    pub(crate) agents: Vec<PublicKey>,
 }
 
 impl Terms {
@@ -126,13 +155,16 @@ impl Terms {
             vault: draft.vault,
             grant: draft.grant,
             signer: key.public(),
-            delivery: "carried".into(),
+            delivery: draft.delivery,
             extent: draft.extent,
             scope: draft.scope,
             purpose: draft.purpose,
             created: draft.created,
             expires: draft.expires,
             recipients: readers,
+            conditions: draft.conditions,
+            may_deposit: draft.may_deposit,
+            agents: draft.agents,
         };
         let bytes = Signed::new(&terms, Namespace::Terms, key).to_bytes();
         (terms, bytes)
@@ -149,13 +181,20 @@ impl Terms {
         if !signers.has_signed(&signer) {
             return Err(SignatureError::Invalid.into());
         }
-        if terms.v != 1 || terms.delivery != "carried" {
+        let carried = terms.delivery == Delivery::Carried;
+        if terms.v != 1 || carried && !(terms.conditions.is_empty() && terms.agents.is_empty()) {
             return Err(DecodeError::Malformed.into());
         }
         if terms.vault != signers.vault() {
             return Err(TermsError::Other);
         }
         Ok(terms)
+    }
+
+    /// Terms whose signature was checked before, as when they came in a ticket.
+    pub(crate) fn from_checked_bytes(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let signed: Signed<Self> = codec::decode(bytes, MAX_TERMS_LEN)?;
+        signed.peek().map_err(|_| DecodeError::Malformed)
     }
 
     /// The same terms for other readers, signed anew.
@@ -168,6 +207,10 @@ impl Terms {
             purpose: self.purpose.clone(),
             created: self.created,
             expires: self.expires,
+            delivery: self.delivery,
+            conditions: self.conditions.clone(),
+            may_deposit: self.may_deposit,
+            agents: self.agents.clone(),
         };
         Self::sign(draft, readers, key)
     }

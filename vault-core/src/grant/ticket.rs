@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::address::NodeAddress;
 use crate::codec::{self, DecodeError};
 use crate::envelope::{EnvelopeError, RecipientKey, decrypt_with, encrypt_to};
-use crate::grant::Relation;
+use crate::grant::{Delivery, Relation, Terms, TermsError};
 use crate::identity::{Device, Signers, SignersError};
 use crate::ids::{GrantId, VaultId};
 use crate::keys::{Namespace, PublicKey, SignatureError, Signed, SigningKey};
@@ -44,6 +44,9 @@ pub enum TicketError {
     /// The list of signing keys inside is not valid.
     #[error("ticket: {0}")]
     Signers(#[from] SignersError),
+    /// The terms in it do not hold.
+    #[error("ticket: {0}")]
+    Terms(#[from] TermsError),
     /// The grant ended at this time, in seconds since 1970-01-01 UTC.
     #[error("this ticket has expired")]
     Expired(u64),
@@ -69,6 +72,10 @@ struct Wire {
     expires: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ipns: Option<PublicKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
+    offer: Option<Vec<u8>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inbox: Option<RecipientKey>,
 }
 
 /// An opened, verified ticket.
@@ -93,9 +100,18 @@ pub struct Ticket {
     pub expires: Option<u64>,
     /// The key of the vault's IPNS name, under which heads may be published.
     pub ipns: Option<PublicKey>,
+    /// On request: the signed terms, to be countersigned before there is anything to read.
+    pub(crate) offer: Option<Vec<u8>>,
+    /// What deposits to the vault are sealed to.
+    pub inbox: Option<RecipientKey>,
 }
 
 impl Ticket {
+    /// The terms that wait for a countersignature, if the grant is on request.
+    pub fn offered(&self) -> Option<Terms> {
+        Terms::from_checked_bytes(self.offer.as_ref()?).ok()
+    }
+
     /// The signed payload.
     pub(crate) fn payload(&self, key: &SigningKey) -> Zeroizing<Vec<u8>> {
         let wire = Wire {
@@ -113,6 +129,8 @@ impl Ticket {
             root: self.log.1,
             expires: self.expires,
             ipns: self.ipns,
+            offer: self.offer.clone(),
+            inbox: self.inbox.clone(),
         };
         Zeroizing::new(Signed::new(&wire, Namespace::Ticket, key).to_bytes())
     }
@@ -173,6 +191,13 @@ impl Ticket {
         if let Some(expires) = wire.expires.filter(|expires| now >= *expires) {
             return Err(TicketError::Expired(expires));
         }
+        if let Some(offer) = &wire.offer {
+            let terms = Terms::from_bytes(offer, &signers)?;
+            let on_request = terms.delivery == Delivery::OnRequest;
+            if !on_request || terms.grant != wire.grant || !terms.names(&wire.relation) {
+                return Err(TermsError::Other.into());
+            }
+        }
         Ok(Self {
             signers,
             name: wire.name,
@@ -184,6 +209,8 @@ impl Ticket {
             reader: wire.reader,
             expires: wire.expires,
             ipns: wire.ipns,
+            offer: wire.offer,
+            inbox: wire.inbox,
         })
     }
 }
@@ -217,6 +244,8 @@ mod tests {
             reader: *reader.signers().owner(),
             expires,
             ipns: Some(PublicKey::from_bytes([5; 32])),
+            offer: None,
+            inbox: Some(reader.identity().recipient()),
         };
         (ticket, device)
     }

@@ -30,7 +30,26 @@ pub(super) fn make_dir(path: &Path) -> Result<(), StorageError> {
     builder.create(path).map_err(io("making a folder"))
 }
 
-fn create_private(path: &Path) -> std::io::Result<File> {
+/// Names of the files in a folder, sorted; none when it is not there.
+pub(super) fn names(path: &Path) -> Result<Vec<String>, StorageError> {
+    let entries = match fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(io("reading the home")(error)),
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(io("reading the home"))?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            names.push(name);
+        }
+    }
+    names.sort_unstable();
+    Ok(names)
+}
+
+pub(crate) fn create_private(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -41,7 +60,7 @@ fn create_private(path: &Path) -> std::io::Result<File> {
     options.open(path)
 }
 
-pub(super) fn sync_dir(path: &Path) -> Result<(), StorageError> {
+pub(crate) fn sync_dir(path: &Path) -> Result<(), StorageError> {
     // other systems cannot open folders as files; there a rename is durable by itself
     #[cfg(unix)]
     File::open(path)

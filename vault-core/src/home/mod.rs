@@ -8,10 +8,15 @@
 //! blocks/        the vault's blocks, CAR files
 //! cache/         other people's blocks
 //! inbox          what is followed, sealed
+//! evidence/      what was seen and what was offered when a history was refused
 //! services       the pinning services, sealed
+//! proofs/        proofs that keys were given out to this person, each sealed
+//! evidence/      what shows that a log was put back or has forked
 //! canaries/      blocks on their way to one pinning service
-//! lock           held while something is changed (cache.lock and canaries.lock for those,
-//!                services.lock while a pinning service is talked to)
+//! deposits/      deposits that wait for a decision, and the sealed list of them
+//! outgoing/      blocks of deposits that others fetch from here
+//! lock           held while something is changed (cache.lock, canaries.lock, outgoing.lock and
+//!                deposits.lock for those, services.lock while a pinning service is talked to)
 //! ```
 
 mod cache;
@@ -26,6 +31,7 @@ use crate::store::{BlockStore, CarStore};
 use crate::vault::{StorageError, WriteGuard};
 
 pub use cache::CacheStore;
+pub(crate) use files::{create_private, sync_dir};
 pub use storage::HomeStorage;
 
 /// Format written by this program.
@@ -135,6 +141,30 @@ impl Home {
         )))
     }
 
+    /// Where blocks of deposits lie that others fetch from here.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn outgoing(&self) -> Result<Arc<CacheStore>, StorageError> {
+        let store = CarStore::open(&self.root.join("outgoing"))?;
+        Ok(Arc::new(CacheStore::new(
+            store,
+            self.root.join("outgoing.lock"),
+        )))
+    }
+
+    /// The folder of deposits that wait, which is made if need be.
+    pub(crate) fn deposits(&self) -> Result<PathBuf, StorageError> {
+        let folder = self.root.join("deposits");
+        files::make_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// Waits until no other process is changing the list of deposits.
+    pub(crate) fn lock_deposits(&self) -> Result<Box<dyn WriteGuard>, StorageError> {
+        lock::acquire(&self.root.join("deposits.lock"))
+    }
+
     /// The passphrase-protected identity file.
     ///
     /// # Errors
@@ -185,6 +215,25 @@ impl Home {
         files::replace(&self.root.join(name), bytes)
     }
 
+    /// Makes a folder of the home that only its owner may enter, if it is not there.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn make_folder(&self, name: &str) -> Result<PathBuf, StorageError> {
+        let path = self.root.join(name);
+        files::make_dir(&path)?;
+        Ok(path)
+    }
+
+    /// Names of the files in a folder of the home, sorted, without those that a command left half
+    /// written; none when it is not there.
+    ///
+    /// # Errors
+    /// [`StorageError`].
+    pub fn list_folder(&self, name: &str) -> Result<Vec<String>, StorageError> {
+        files::names(&self.root.join(name))
+    }
+
     /// Waits until no other process is changing the home.
     ///
     /// # Errors
@@ -220,6 +269,13 @@ mod tests {
         assert_eq!(Home::open(&path).unwrap().root(), path);
         let again: Result<(Home, ()), StorageError> = Home::create(&path, |_| Ok(()));
         assert!(matches!(again, Err(StorageError::Exists)));
+        assert!(home.list_folder("proofs").unwrap().is_empty());
+        home.make_folder("proofs").unwrap();
+        home.make_folder("proofs").unwrap();
+        for name in ["proofs/b", "proofs/a", "proofs/.half"] {
+            home.write_file(name, b"1").unwrap();
+        }
+        assert_eq!(home.list_folder("proofs").unwrap(), ["a", "b"]);
         home.write_file(FORMAT_FILE, b"medvault home 2\n").unwrap();
         assert!(matches!(
             Home::open(&path),

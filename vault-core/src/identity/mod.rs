@@ -4,6 +4,7 @@ mod card;
 mod device;
 mod signers;
 
+pub(crate) use card::MAX_CARD_LEN;
 pub use card::{Card, CardError};
 pub use device::{Device, IdentityFileError};
 pub(crate) use signers::MAX_SIGNERS_LEN;

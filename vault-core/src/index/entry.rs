@@ -5,6 +5,7 @@ use std::hash::Hash;
 
 use serde::{Deserialize, Serialize};
 
+use super::content_key::{ContentKey, ContentKeyError, GrantKeys};
 use super::pages::{Item, MAX_PAGE_LEN};
 use crate::block::Digest;
 use crate::body::Location;
@@ -33,7 +34,7 @@ pub struct IndexEntry {
     pub source: Option<String>,
     /// Where the sealed body lies.
     pub location: Location,
-    pub(crate) cek: SecretKey,
+    pub(crate) cek: ContentKey,
     /// Sequence number of the head under which the body was sealed.
     pub(crate) sealed: u64,
     /// Only in grant zero.
@@ -41,12 +42,30 @@ pub struct IndexEntry {
 }
 
 impl IndexEntry {
-    /// The entry as others get it: without what only the vault itself needs.
-    pub(crate) fn for_grant(&self) -> Self {
+    /// The entry as others get it: without what only the vault itself needs, and with the content
+    /// key as the grant's `keys` have it.
+    ///
+    /// # Errors
+    /// [`ContentKeyError::NotGiven`] when this entry's own key is sealed.
+    pub(crate) fn for_grant(&self, keys: &GrantKeys) -> Result<Self, ContentKeyError> {
         let mut entry = self.clone();
         entry.name = None;
         entry.source = None;
         entry.meta.source_id = None;
+        entry.cek = keys.wrap(&self.version, self.sealed, self.cek.plain()?);
+        Ok(entry)
+    }
+
+    /// Whether the content opens with what is in the index. `false`: its key is given out on
+    /// request only.
+    pub fn opens(&self) -> bool {
+        matches!(self.cek, ContentKey::Plain(_))
+    }
+
+    /// The same entry with a content key that was given out for it.
+    pub(crate) fn with_key(&self, key: SecretKey) -> Self {
+        let mut entry = self.clone();
+        entry.cek = ContentKey::Plain(key);
         entry
     }
 }
@@ -58,7 +77,7 @@ type LocationWire = (Vec<u32>, Option<u8>, u64, u64);
 struct EntryWire(
     RecordId,
     VersionId,
-    SecretKey,
+    ContentKey,
     LocationWire,
     u32,
     Category,
@@ -348,7 +367,7 @@ mod tests {
             len: 1234,
             added: 1_790_000_000,
             location,
-            cek: SecretKey::random(),
+            cek: ContentKey::Plain(SecretKey::random()),
             sealed: 9,
             name: (i == 5).then_some([5; 16]),
         }
@@ -361,7 +380,7 @@ mod tests {
         assert_eq!(IndexEntry::decode_page(&page).unwrap(), entries);
         let packed: Vec<_> = (0..200)
             .step_by(2)
-            .map(|i| entry(i as u8).for_grant())
+            .map(|i| entry(i as u8).for_grant(&GrantKeys::Carried).unwrap())
             .collect();
         let per_entry = IndexEntry::encode_page(&packed).len() / packed.len();
         assert!(per_entry <= 200, "{per_entry} bytes an entry");

@@ -95,6 +95,15 @@ impl<T: Item> Page<T> {
             .or(self.replaces);
     }
 
+    /// Number of items, loaded or not.
+    fn len(&self) -> usize {
+        match (&self.items, &self.stored) {
+            (Some(items), _) => items.len(),
+            (None, Some(stored)) => stored.count as usize,
+            (None, None) => 0,
+        }
+    }
+
     fn weigh(&mut self) {
         self.weight = self.items.iter().flatten().map(T::weight).sum();
     }
@@ -132,12 +141,7 @@ impl<T: Item> PageList<T> {
 
     /// Number of items, loaded or not.
     pub(crate) fn len(&self) -> usize {
-        let count = |page: &Page<T>| match (&page.items, &page.stored) {
-            (Some(items), _) => items.len(),
-            (None, Some(stored)) => stored.count as usize,
-            (None, None) => 0,
-        };
-        self.pages.iter().map(count).sum()
+        self.pages.iter().map(Page::len).sum()
     }
 
     /// Loads every page that is not loaded yet.
@@ -165,6 +169,72 @@ impl<T: Item> PageList<T> {
             }
         }
         Ok(())
+    }
+
+    /// Loads pages from the last one back, for as long as `on` says of a page's first item that the
+    /// ones before it are wanted too.
+    pub(crate) fn load_back(
+        &mut self,
+        source: &dyn BlockSource,
+        on: impl Fn(&T) -> bool,
+    ) -> Result<(), PageError> {
+        for at in (0..self.pages.len()).rev() {
+            if self.pages[at].items.is_none() {
+                self.load_only(source, at)?;
+            }
+            let first = self.pages[at].items.iter().flatten().next();
+            if !first.is_some_and(&on) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn load_only(&mut self, source: &dyn BlockSource, at: usize) -> Result<(), PageError> {
+        let Some(stored) = self.pages[at].stored.clone() else {
+            return Ok(());
+        };
+        for block in source.fetch(&[Cid::raw(stored.block)])? {
+            let items = open_page(&self.context, &stored, block.data())?;
+            let page = &mut self.pages[at];
+            page.weight = items.iter().map(T::weight).sum();
+            page.items = Some(items);
+        }
+        Ok(())
+    }
+
+    /// The page that item `n` is in, and the item's place within it, from the counts alone.
+    fn place(&self, n: usize) -> Option<(&Page<T>, usize)> {
+        let mut before = 0;
+        for page in &self.pages {
+            let place = n.checked_sub(before)?;
+            if place < page.len() {
+                return Some((page, place));
+            }
+            before += page.len();
+        }
+        None
+    }
+
+    /// Item `n`, counted from 0; reads its page and no other, and keeps nothing. `None` if there
+    /// are fewer.
+    pub(crate) fn item(&self, source: &dyn BlockSource, n: usize) -> Result<Option<T>, PageError>
+    where
+        T: Clone,
+    {
+        let Some((page, place)) = self.place(n) else {
+            return Ok(None);
+        };
+        match (&page.items, &page.stored) {
+            (Some(items), _) => Ok(items.get(place).cloned()),
+            (None, Some(stored)) => {
+                let block = source.fetch(&[Cid::raw(stored.block)])?.pop();
+                let block = block.ok_or(SourceError::Missing(Cid::raw(stored.block)))?;
+                let mut items = open_page::<T>(&self.context, stored, block.data())?;
+                Ok((place < items.len()).then(|| items.swap_remove(place)))
+            }
+            (None, None) => Ok(None),
+        }
     }
 
     /// The loaded items, in order.
@@ -431,6 +501,33 @@ mod tests {
         let mut again = PageList::<Note>::stored(&VAULT, b"notes", refs);
         again.load(&store).unwrap();
         assert!(again.items().map(|n| n.0).eq(0..1000));
+    }
+
+    #[test]
+    fn one_item_is_read_from_its_page_alone() {
+        let store = MemoryStore::new();
+        let mut list = PageList::new(&VAULT, b"notes");
+        for i in 0..3000 {
+            list.push(&store, Note(i, "x".repeat(200))).unwrap();
+        }
+        let refs = save(&mut list, &store);
+        let stored = PageList::<Note>::stored(&VAULT, b"notes", refs.clone());
+        for n in [0, 1, 1500, 2999] {
+            let item = stored.item(&store, n).unwrap();
+            assert_eq!(item.map(|note| note.0), Some(n as u64));
+            assert_eq!(list.item(&store, n).unwrap().unwrap().0, n as u64);
+        }
+        assert_eq!(stored.item(&store, 3000).unwrap(), None);
+        // only the last page is left
+        let others: Vec<Cid> = refs
+            .iter()
+            .rev()
+            .skip(1)
+            .map(|r| Cid::raw(r.block))
+            .collect();
+        store.remove(&others).unwrap();
+        assert!(stored.item(&store, 2999).unwrap().is_some());
+        assert!(stored.item(&store, 0).is_err());
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) enum Purpose {
     BlockMap(u8),
     /// From the device's secrets: seals state files of this device.
     LocalState,
+    /// From a grant's release key: seals the content keys in its index.
+    ReleaseWrap,
 }
 
 impl Purpose {
@@ -53,6 +55,7 @@ impl Purpose {
             Self::ContentName => "content-name".into(),
             Self::BlockMap(level) => format!("block-map/{level}"),
             Self::LocalState => "local-state".into(),
+            Self::ReleaseWrap => "release-wrap".into(),
         }
     }
 }
@@ -110,6 +113,7 @@ mod tests {
             Purpose::BlockMap(0),
             Purpose::BlockMap(1),
             Purpose::LocalState,
+            Purpose::ReleaseWrap,
         ];
         let keys: BTreeSet<_> = all.iter().map(|p| *derive(&[1; 32], *p).expose()).collect();
         assert_eq!(keys.len(), all.len());

@@ -31,6 +31,24 @@ pub enum Namespace {
     Receipt,
     /// A reader's request for blocks, for one connection.
     BlockAccess,
+    /// A reader's countersignature under the terms of an on-request grant.
+    Acceptance,
+    /// A reader's request for content keys.
+    AccessRequest,
+    /// A reader's confirmation that content keys arrived.
+    AccessReceipt,
+    /// The patient's certificate for someone who answers requests on their behalf.
+    AgentCertificate,
+    /// The patient's question to an agent for what it has done.
+    AgentQuestion,
+    /// What a vault says about its log to one who asked.
+    LogStatement,
+    /// The note of a deposit.
+    Deposit,
+    /// The announcement of a deposit.
+    DepositOffer,
+    /// The confirmation that a deposit arrived.
+    DepositReceipt,
 }
 
 impl Namespace {
@@ -45,6 +63,15 @@ impl Namespace {
             Self::Ticket => "ticket",
             Self::Receipt => "receipt",
             Self::BlockAccess => "block-access",
+            Self::Acceptance => "acceptance",
+            Self::AccessRequest => "access-request",
+            Self::AccessReceipt => "access-receipt",
+            Self::AgentCertificate => "agent-certificate",
+            Self::AgentQuestion => "agent-question",
+            Self::LogStatement => "log-statement",
+            Self::Deposit => "deposit",
+            Self::DepositOffer => "deposit-offer",
+            Self::DepositReceipt => "deposit-receipt",
         }
     }
 

@@ -128,6 +128,11 @@ impl SignedCheckpoint {
         self.note.as_str().as_bytes()
     }
 
+    /// The same as text.
+    pub fn as_str(&self) -> &str {
+        self.note.as_str()
+    }
+
     /// The signature lines in their order, unchecked.
     pub fn signatures(&self) -> &[NoteSignature] {
         self.note.signatures()

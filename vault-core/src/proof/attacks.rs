@@ -435,7 +435,14 @@ fn what_belongs_to_one_grant_or_vault_is_of_no_use_in_another() {
     let entries = catalogue(&mut scene.patient.vault);
     let ids: Vec<_> = [1u8, 2].map(|b| crate::GrantId::from_bytes([b; 16])).into();
     let mut pages = PageList::new(&vault, &grant_list(&ids[0]));
-    pages.push(&*blocks, entries[0].for_grant()).unwrap();
+    pages
+        .push(
+            &*blocks,
+            entries[0]
+                .for_grant(&crate::index::GrantKeys::Carried)
+                .unwrap(),
+        )
+        .unwrap();
     blocks.put(&pages.save(&mut Vec::new()).unwrap()).unwrap();
     let refs: Vec<PageRef> = pages.refs();
     for (vault, id, right) in [

@@ -99,6 +99,14 @@ pub(super) enum Op {
         scope: ScopeDraft,
         standing: bool,
         life: Option<u64>,
+        /// Keys are asked for one by one; every reader countersigns at once.
+        on_request: bool,
+    },
+    /// A reader asks for the key of one version, whether it may have it or not.
+    Ask {
+        reader: usize,
+        grant: Index,
+        version: Index,
     },
     RevokeGrant {
         grant: Index,
@@ -165,13 +173,16 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
         scope(),
         prop::bool::weighted(0.7),
         prop::option::weighted(0.3, 1..400_000u64),
+        prop::bool::weighted(0.4),
     );
+    let ask = (0..READERS, any::<Index>(), any::<Index>());
     prop_oneof![
         6 => prop::collection::vec(facts(), 1..5).prop_map(|facts| Op::Add { facts }),
         4 => (any::<Index>(), facts()).prop_map(|(record, facts)| Op::Update { record, facts }),
         2 => any::<Index>().prop_map(|record| Op::Remove { record }),
         3 => (any::<Index>(), 0..4usize).prop_map(|(record, label)| Op::Relabel { record, label }),
-        7 => share.prop_map(|(readers, scope, standing, life)| Op::Share { readers, scope, standing, life }),
+        7 => share.prop_map(|(readers, scope, standing, life, on_request)| Op::Share { readers, scope, standing, life, on_request }),
+        7 => ask.prop_map(|(reader, grant, version)| Op::Ask { reader, grant, version }),
         3 => (any::<Index>(), any::<bool>()).prop_map(|(grant, rekey)| Op::RevokeGrant { grant, rekey }),
         3 => (0..READERS, any::<bool>()).prop_map(|(reader, rekey)| Op::RevokeContact { reader, rekey }),
         4 => (any::<Index>(), 1..400u64).prop_map(|(grant, budget)| Op::Step { grant, budget }),
@@ -247,6 +258,26 @@ pub(super) struct ModelGrant {
     pub(super) due: Option<BTreeSet<VersionId>>,
     /// A re-key has finished after the grant ended.
     pub(super) closed: bool,
+    /// On request: the versions whose keys were given out, by reader; `None` for a carried grant.
+    pub(super) given: Option<[BTreeSet<VersionId>; READERS]>,
+    /// The readers for whom a pending re-key is.
+    pub(super) shut_out: BTreeSet<usize>,
+}
+
+impl ModelGrant {
+    /// What these readers could have opened: all of a carried grant, what was given of another.
+    pub(super) fn opened_by(&self, readers: &BTreeSet<usize>) -> BTreeSet<VersionId> {
+        match &self.given {
+            None => self.versions.clone(),
+            Some(given) => readers.iter().flat_map(|r| given[*r].clone()).collect(),
+        }
+    }
+
+    pub(super) fn in_force(&self, reader: usize, now: u64) -> bool {
+        !self.ended
+            && self.readers.contains(&reader)
+            && self.expires.is_none_or(|expires| now < expires)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -323,6 +354,9 @@ impl Model {
             if let Some(due) = &mut grant.due {
                 due.retain(|version| left.contains_key(version));
             }
+            for given in grant.given.iter_mut().flatten() {
+                given.retain(|version| left.contains_key(version));
+            }
         }
         for known in &mut self.known {
             known.retain(|version| left.contains_key(version));
@@ -351,15 +385,19 @@ impl Model {
             .collect()
     }
 
-    /// What a reader can list and open now.
-    pub(super) fn readable(&self, reader: usize, now: u64) -> BTreeSet<VersionId> {
-        let in_force = |grant: &&ModelGrant| {
-            !grant.ended
-                && grant.readers.contains(&reader)
-                && grant.expires.is_none_or(|expires| now < expires)
-        };
-        let grants = self.grants.iter().filter(in_force);
+    /// What a reader can list now.
+    pub(super) fn listed(&self, reader: usize, now: u64) -> BTreeSet<VersionId> {
+        let grants = self.grants.iter().filter(|g| g.in_force(reader, now));
         grants
+            .flat_map(|grant| grant.versions.iter().copied())
+            .collect()
+    }
+
+    /// What a reader can open now without asking.
+    pub(super) fn readable(&self, reader: usize, now: u64) -> BTreeSet<VersionId> {
+        let grants = self.grants.iter().filter(|g| g.in_force(reader, now));
+        let carried = grants.filter(|grant| grant.given.is_none());
+        carried
             .flat_map(|grant| grant.versions.iter().copied())
             .collect()
     }

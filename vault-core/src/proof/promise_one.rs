@@ -104,7 +104,7 @@ fn no_plaintext_no_name_and_no_kind_is_in_any_block() {
     for entry in &entries {
         secrets.push(entry.record.as_bytes().to_vec());
         secrets.push(entry.version.as_bytes().to_vec());
-        secrets.push(entry.cek.expose().to_vec());
+        secrets.push(entry.cek.plain().unwrap().expose().to_vec());
     }
     let windows: HashSet<&[u8]> = secrets
         .iter()

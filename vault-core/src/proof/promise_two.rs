@@ -6,36 +6,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use proptest::prelude::*;
+use proptest::sample::Index;
 use proptest::test_runner::{Config, TestRunner};
 use zeroize::Zeroizing;
 
 use super::model::{Facts, Model, ModelGrant, Op, READERS, label_change, op};
-use super::support::{Reader, all_blocks, catalogue, head, now, storage_of};
-use crate::grant::{Directory, Extent, GrantRoot, open_grant_key, root_context};
+use super::support::{Reader, all_blocks, catalogue, head, index_keys, now, storage_of};
+use crate::access::{AccessMessage, AccessReply, RequestDraft, moment, open_keys};
+use crate::grant::{Extent, root_context};
 use crate::ids::{GrantId, VersionId};
-use crate::index::{IndexEntry, MAX_PAGE_LEN, open_object};
+use crate::index::{ContentKey, IndexEntry};
 use crate::keys::SecretKey;
 use crate::vault::tests::{World, clock, node, world};
 use crate::vault::{
-    Added, Content, NewRecord, OpenRecord, RevokeTarget, ShareRequest, Vault, VaultError,
-    VaultStorage, grant_list,
+    Added, Content, NewRecord, OnRequestTerms, OpenRecord, RevokeTarget, ShareRequest, Vault,
+    VaultError, VaultStorage, grant_list,
 };
-use crate::{Block, Cid, Digest, FollowError, Following, RevokeLevel, codec};
+use crate::{Block, Cid, Digest, FollowError, Following, RevokeLevel};
 
 /// Cases when `MEDVAULT_PROOF_CASES` does not say otherwise.
 const CASES: u32 = 10;
 
 /// Longest sequence of acts.
 const STEPS: usize = 24;
-
-/// A page reference as it stands in a root.
-#[derive(serde::Deserialize, serde::Serialize)]
-struct PageWire {
-    b: Digest,
-    n: u32,
-    k: SecretKey,
-    c: u32,
-}
 
 /// All that a reader ever saw.
 #[derive(Default)]
@@ -63,7 +56,7 @@ struct Proof {
 fn ceks(entries: &[IndexEntry]) -> BTreeMap<VersionId, SecretKey> {
     entries
         .iter()
-        .map(|entry| (entry.version, entry.cek.clone()))
+        .map(|entry| (entry.version, entry.cek.plain().unwrap().clone()))
         .collect()
 }
 
@@ -171,6 +164,11 @@ impl Proof {
                 }
             }
             Op::Share { .. } => return self.share(op, time),
+            Op::Ask {
+                reader,
+                grant,
+                version,
+            } => return self.ask(*reader, grant, version, time),
             Op::RevokeGrant { grant, rekey } if !self.model.grants.is_empty() => {
                 let at = grant.index(self.model.grants.len());
                 return self.revoke_grant(at, *rekey, time);
@@ -184,7 +182,8 @@ impl Proof {
                     if !grant.ended && grant.readers.remove(reader) {
                         hit.insert(grant.id);
                         grant.ended = grant.readers.is_empty();
-                        owe(&mut self.owed, grant, *rekey, &before);
+                        let out = BTreeSet::from([*reader]);
+                        owe(&mut self.owed, grant, *rekey, &out, &before);
                     }
                 }
                 assert_eq!(out.iter().map(|r| r.grant).collect::<BTreeSet<_>>(), hit);
@@ -244,6 +243,7 @@ impl Proof {
             scope,
             standing,
             life,
+            on_request,
         } = op
         else {
             return false;
@@ -266,7 +266,12 @@ impl Proof {
             expires: life.map(|life| time + life),
         };
         let empty = request.scope.is_empty() || (versions.is_empty() && !standing);
-        let shared = match self.patient.vault.share(request, &node()) {
+        let vault = &mut self.patient.vault;
+        let shared = match on_request {
+            false => vault.share(request, &node()),
+            true => vault.offer(request, OnRequestTerms::default(), &node()),
+        };
+        let shared = match shared {
             Err(VaultError::EmptyScope) if empty => return false,
             outcome => outcome.unwrap(),
         };
@@ -274,8 +279,13 @@ impl Proof {
         self.sides
             .iter_mut()
             .for_each(|side| side.reader.accept(&shared, time));
+        if *on_request {
+            self.countersign(&shared.grant.id, &readers, time);
+        }
         self.model.settle(time);
         self.model.grants.push(ModelGrant {
+            given: on_request.then(Default::default),
+            shut_out: BTreeSet::new(),
             id: shared.grant.id,
             readers,
             scope,
@@ -286,6 +296,69 @@ impl Proof {
             due: None,
             closed: false,
         });
+        true
+    }
+
+    fn countersign(&mut self, grant: &GrantId, readers: &BTreeSet<usize>, time: u64) {
+        for reader in readers {
+            let side = &mut self.sides[*reader].reader;
+            let device = side.world.vault.device.clone();
+            let following = side.following.as_mut().unwrap();
+            let message = following.countersign(grant, &device, time).unwrap();
+            let answers = self.patient.vault.answer(&[message], &[]);
+            assert_eq!(answers.replies, [AccessReply::Noted {}]);
+        }
+        self.patient.vault.tidy().unwrap();
+    }
+
+    /// One request under a grant on request, by hand: it asks for what it may not have too.
+    fn ask(&mut self, reader: usize, grant: &Index, version: &Index, time: u64) -> bool {
+        let on_request: Vec<usize> = (0..self.model.grants.len())
+            .filter(|at| self.model.grants[*at].given.is_some())
+            .collect();
+        let all = catalogue(&mut self.patient.vault);
+        if on_request.is_empty() || all.is_empty() {
+            return false;
+        }
+        let at = *grant.get(&on_request);
+        let entry = version.get(&all);
+        let id = self.model.grants[at].id;
+        let terms = self.patient.vault.grant_record(&id).unwrap().terms;
+        let vault = self.patient.vault.id();
+        let (key, public) = moment();
+        let draft = RequestDraft {
+            vault,
+            grant: id,
+            terms: Digest::of(&terms),
+            versions: vec![entry.version],
+            purpose: None,
+            key: public,
+            log: vault,
+            seen: None,
+        };
+        let side = &mut self.sides[reader];
+        let bytes = draft.sign(side.reader.world.vault.device(), time);
+        let message = AccessMessage::Request(bytes.clone()).to_bytes();
+        let answers = self.patient.vault.answer(&[message], &[]);
+        assert!(answers.error.is_none(), "{:?}", answers.error);
+        let grant = &mut self.model.grants[at];
+        let may = grant.in_force(reader, time) && grant.versions.contains(&entry.version);
+        match &answers.replies[0] {
+            AccessReply::Released(released) => {
+                assert!(may, "a key that the agreement does not give");
+                let keys = open_keys(&key, &Digest::of(&bytes), released, 1).unwrap();
+                let unlocked = entry.with_key(keys[0].clone());
+                side.memory.entries.push(unlocked);
+                let given = grant.given.as_mut().unwrap();
+                given[reader].insert(entry.version);
+                self.model.known[reader].insert(entry.version);
+            }
+            AccessReply::Denied(_) => assert!(!may, "a key that the agreement gives"),
+            other => panic!("{other:?}"),
+        }
+        // an answer leaves what it replaced to the next change
+        self.patient.vault.tidy().unwrap();
+        self.model.settle(time);
         true
     }
 
@@ -302,8 +375,12 @@ impl Proof {
             outcome => drop(outcome.unwrap()),
         }
         assert!(!grant.ended || upgrade);
-        grant.ended = true;
-        owe(&mut self.owed, grant, rekey, &before);
+        // of one that has ended, all who ever were
+        let out = match std::mem::replace(&mut grant.ended, true) {
+            true => (0..READERS).collect(),
+            false => grant.readers.clone(),
+        };
+        owe(&mut self.owed, grant, rekey, &out, &before);
         self.model.settle(time);
         true
     }
@@ -334,6 +411,7 @@ impl Proof {
         }
         let grant = &mut self.model.grants[at];
         if done {
+            grant.shut_out.clear();
             let left = grant.due.take();
             assert_eq!(
                 left,
@@ -352,7 +430,8 @@ impl Proof {
     /// Follows the newest head as one reader and checks list and contents against the model.
     fn read_as(&mut self, at: usize) {
         let time = now(&self.patient);
-        let expected = self.model.readable(at, time);
+        let expected = self.model.listed(at, time);
+        let carried = self.model.readable(at, time);
         let side = &mut self.sides[at];
         let Some(following) = &mut side.reader.following else {
             assert!(expected.is_empty());
@@ -375,7 +454,11 @@ impl Proof {
             };
             assert_eq!(entry.record, version.record);
             let content = read(following, entry, blocks.clone());
-            assert!(content.as_ref() == Some(&version.content), "wrong content");
+            match entry.opens() {
+                true => assert!(content.as_ref() == Some(&version.content), "wrong content"),
+                false => assert!(content.is_none(), "a key that was not asked for"),
+            }
+            assert!(!entry.opens() || carried.contains(&entry.version));
             if !side.memory.entries.contains(entry) {
                 side.memory.entries.push(entry.clone());
             }
@@ -390,22 +473,19 @@ impl Proof {
     /// reader is left over.
     fn remember(&mut self, at: usize) {
         let vault = self.patient.vault.id();
-        let head = self.patient.vault.head();
         let blocks = self.patient.storage.blocks();
         let side = &mut self.sides[at];
         let Some(relation) = &side.reader.relation else {
             return;
         };
         let device = side.reader.world.vault.device();
-        let cids: Vec<Cid> = head.body.directory.iter().map(|d| Cid::raw(*d)).collect();
-        let directory = blocks.fetch(&cids).unwrap();
-        let pointers = Directory::find(&vault, head.seq(), relation, &directory).unwrap();
+        let keys = index_keys(&self.patient.vault, relation, device, &*blocks);
         let active: BTreeSet<GrantId> = (self.model.grants.iter())
             .filter(|grant| !grant.ended && grant.readers.contains(&at))
             .map(|grant| grant.id)
             .collect();
         assert_eq!(
-            pointers.iter().map(|p| p.grant).collect::<BTreeSet<_>>(),
+            (keys.grants.iter().map(|(grant, _)| *grant)).collect::<BTreeSet<_>>(),
             active
         );
         let all = all_blocks(&*self.patient.storage);
@@ -415,26 +495,9 @@ impl Proof {
             active.len(),
             "envelopes left over"
         );
-        for pointer in pointers {
-            let fetched = blocks
-                .fetch(&[Cid::raw(pointer.envelope), Cid::raw(pointer.root)])
-                .unwrap();
-            let envelope = relation.uncover(&vault, fetched[0].data()).unwrap();
-            let key = open_grant_key(&envelope, device.identity(), &pointer.grant, head.signers())
-                .unwrap();
-            let context = root_context(&vault, &pointer.grant);
-            let plain = open_object(&key, &context, fetched[1].data(), pointer.root_len).unwrap();
-            let root: GrantRoot = codec::decode(&plain, MAX_PAGE_LEN).unwrap();
-            let pages: Vec<PageWire> =
-                codec::decode(&codec::encode(&root.pages), MAX_PAGE_LEN).unwrap();
-            side.memory.blocks.extend(fetched.iter().map(Block::cid));
-            for page in pages {
-                assert!(page.n > 0 && page.c > 0);
-                side.memory.blocks.insert(Cid::raw(page.b));
-                side.memory.page_keys.push((pointer.grant, page.k));
-            }
-            side.memory.grant_keys.push((pointer.grant, key));
-        }
+        side.memory.blocks.extend(keys.blocks);
+        side.memory.page_keys.extend(keys.pages);
+        side.memory.grant_keys.extend(keys.grants);
         side.memory
             .page_keys
             .sort_by_key(|(grant, key)| (*grant, *key.expose()));
@@ -462,7 +525,7 @@ impl Proof {
         for now in catalogue {
             let mut keys: Vec<&SecretKey> = (memory.entries.iter())
                 .filter(|old| every_key || old.version == now.version)
-                .map(|old| &old.cek)
+                .filter_map(|old| old.cek.plain().ok())
                 .collect();
             if every_key {
                 keys.extend(
@@ -475,7 +538,7 @@ impl Proof {
             }
             let mut tried = now.clone();
             let fits = |key: &SecretKey| {
-                tried.cek = key.clone();
+                tried.cek = ContentKey::Plain(key.clone());
                 opens(&tried)
             };
             if keys.into_iter().any(fits) {
@@ -542,12 +605,15 @@ fn owe(
     owed: &mut BTreeMap<GrantId, BTreeMap<VersionId, SecretKey>>,
     grant: &mut ModelGrant,
     rekey: bool,
+    shut_out: &BTreeSet<usize>,
     keys: &BTreeMap<VersionId, SecretKey>,
 ) {
     if rekey {
-        let versions = grant.versions.iter();
-        owed.insert(grant.id, versions.map(|v| (*v, keys[v].clone())).collect());
-        grant.due = Some(grant.versions.clone());
+        grant.shut_out.extend(shut_out);
+        let versions = grant.opened_by(&grant.shut_out);
+        let keys = versions.iter().map(|v| (*v, keys[v].clone()));
+        owed.insert(grant.id, keys.collect());
+        grant.due = Some(versions);
     }
 }
 

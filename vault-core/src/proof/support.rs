@@ -3,10 +3,18 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use crate::grant::{Extent, Relation, Scope, Ticket};
+use std::collections::BTreeSet;
+
+use crate::grant::{
+    Directory, Extent, GrantRoot, Relation, Scope, Ticket, open_grant_key, root_context,
+};
+use crate::ids::GrantId;
+use crate::index::{MAX_PAGE_LEN, open_object};
+use crate::keys::SecretKey;
+use crate::store::BlockStore;
 use crate::vault::tests::{World, node, world};
 use crate::vault::{MemoryStorage, ShareRequest, Shared, Vault, VaultStorage};
-use crate::{Block, Category, Following, IndexEntry};
+use crate::{Block, Category, Cid, Device, Digest, Following, IndexEntry, codec};
 
 /// Someone who may read, with what a ticket gave them.
 pub(super) struct Reader {
@@ -83,6 +91,58 @@ pub(super) fn all_blocks(storage: &dyn VaultStorage) -> Vec<Block> {
         .collect()
 }
 
+/// A page reference as it stands in a root.
+#[derive(serde::Deserialize, serde::Serialize)]
+struct PageWire {
+    b: Digest,
+    n: u32,
+    k: SecretKey,
+    c: u32,
+}
+
+/// Every key on a reader's way through the indexes of its grants, and the blocks that these open.
+#[derive(Default)]
+pub(super) struct IndexKeys {
+    pub(super) grants: Vec<(GrantId, SecretKey)>,
+    pub(super) pages: Vec<(GrantId, SecretKey)>,
+    pub(super) blocks: BTreeSet<Cid>,
+}
+
+/// What the directory of the present head gives to whoever has `relation` and `device`.
+pub(super) fn index_keys(
+    patient: &Vault,
+    relation: &Relation,
+    device: &Device,
+    blocks: &dyn BlockStore,
+) -> IndexKeys {
+    let (vault, head) = (patient.id(), patient.head());
+    let cids: Vec<Cid> = head.body.directory.iter().map(|d| Cid::raw(*d)).collect();
+    let directory = blocks.fetch(&cids).unwrap();
+    let mut keys = IndexKeys::default();
+    for pointer in Directory::find(&vault, head.seq(), relation, &directory).unwrap() {
+        let fetched = blocks
+            .fetch(&[Cid::raw(pointer.envelope), Cid::raw(pointer.root)])
+            .unwrap();
+        let envelope = relation.uncover(&vault, fetched[0].data()).unwrap();
+        let key = open_grant_key(&envelope, device.identity(), &pointer.grant, head.signers())
+            .unwrap()
+            .key;
+        let context = root_context(&vault, &pointer.grant);
+        let plain = open_object(&key, &context, fetched[1].data(), pointer.root_len).unwrap();
+        let root: GrantRoot = codec::decode(&plain, MAX_PAGE_LEN).unwrap();
+        let pages: Vec<PageWire> =
+            codec::decode(&codec::encode(&root.pages), MAX_PAGE_LEN).unwrap();
+        keys.blocks.extend(fetched.iter().map(Block::cid));
+        for page in pages {
+            assert!(page.n > 0 && page.c > 0);
+            keys.blocks.insert(Cid::raw(page.b));
+            keys.pages.push((pointer.grant, page.k));
+        }
+        keys.grants.push((pointer.grant, key));
+    }
+    keys
+}
+
 /// A storage with these blocks and, if given, a head.
 pub(super) fn storage_of(blocks: &[Block], head: Option<&[u8]>) -> Arc<MemoryStorage> {
     let storage = MemoryStorage::new();
@@ -100,4 +160,15 @@ pub(super) fn catalogue(vault: &mut Vault) -> Vec<IndexEntry> {
         .iter()
         .flat_map(|entry| vault.versions(&entry.record).unwrap())
         .collect()
+}
+
+/// The patient's device is lost: the vault goes on with another, from its words and its blocks.
+/// Returns the lost one.
+pub(super) fn lose_device(world: &mut World) -> Arc<Device> {
+    world.time.fetch_add(1, Ordering::Relaxed);
+    let storage = storage_of(&all_blocks(&*world.storage), None);
+    let clock = crate::vault::tests::clock(&world.time);
+    let vault = Vault::recover(storage.clone(), &world.words, clock).unwrap();
+    world.storage = storage;
+    std::mem::replace(&mut world.vault, vault).device.clone()
 }

@@ -133,7 +133,7 @@ impl Finding {
 fn weight(error: &FollowError) -> u8 {
     match error {
         FollowError::Forked(_) => 0,
-        FollowError::Older { .. } => 1,
+        FollowError::Older { .. } | FollowError::Behind { .. } => 1,
         FollowError::Stale(_) => 2,
         FollowError::FromTheFuture(_) => 3,
         FollowError::Source(_) | FollowError::Log(_) => 4,
@@ -229,7 +229,9 @@ fn verdict(
         (Ok(_), _, None) if split => Verdict::Refused(FollowError::Forked(TWO_BRANCHES)),
         (Ok(_), _, None) => Verdict::Refused(FollowError::Log(UNPROVEN.into())),
         (Ok((_, advance)), _, taken) if one.head.as_ref() == taken => Verdict::Taken(advance),
-        (Ok(_) | Err(FollowError::Older { .. }), _, Some(_)) => Verdict::PassedOver { offered },
+        (Ok(_) | Err(FollowError::Older { .. } | FollowError::Behind { .. }), _, Some(_)) => {
+            Verdict::PassedOver { offered }
+        }
         // the hashes of its log may be gone by now; those of the newest show where it stands
         (Err(FollowError::Source(_) | FollowError::Log(_)), Some(Ok(())), Some(_)) => {
             Verdict::PassedOver { offered }

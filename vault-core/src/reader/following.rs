@@ -2,14 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::access::CertificateError;
 use crate::address::NodeAddress;
 use crate::audit::{LogBlocks, TileReadError};
+use crate::deposit::DepositTarget;
+use crate::envelope::RecipientKey;
 use crate::grant::{DirectoryError, GrantKeyError, Relation, TermsError, Ticket};
 use crate::head::{HEAD_LIFETIME, Head, HeadError};
 use crate::ids::{GrantId, VaultId};
 use crate::index::PageError;
 use crate::keys::PublicKey;
-use crate::log::{Checkpoint, TileError, TreeHash, prove_consistency, verify_consistency};
+use crate::log::{
+    Checkpoint, SignedCheckpoint, TileError, TreeHash, prove_consistency, verify_consistency,
+};
 use crate::store::{BlockSource, SourceError};
 
 /// How far ahead of this device's clock a head may be dated, in seconds.
@@ -30,6 +35,16 @@ pub enum FollowError {
         /// Sequence number offered.
         offered: u64,
         /// Sequence number seen.
+        seen: u64,
+    },
+    /// The head is newer than the one seen before, and older than keys that came since.
+    #[error(
+        "the head offered is BEHIND what came with keys: its log has {offered} entries, {seen} were seen"
+    )]
+    Behind {
+        /// Entries of its log.
+        offered: u64,
+        /// Entries seen.
         seen: u64,
     },
     /// Two different histories of the same vault.
@@ -59,6 +74,9 @@ pub enum FollowError {
     /// The terms do not hold.
     #[error(transparent)]
     Terms(#[from] TermsError),
+    /// The certificate of someone who answers for the patient does not hold.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// A sealed page does not open.
     #[error(transparent)]
     Page(#[from] PageError),
@@ -68,6 +86,18 @@ pub enum FollowError {
     /// The log could not be read.
     #[error("audit log: {0}")]
     Log(String),
+}
+
+impl FollowError {
+    /// Whether a block was not to be had. Under a head that was replaced meanwhile that says
+    /// nothing: take the newest head and read again.
+    pub fn is_missing_block(&self) -> bool {
+        matches!(
+            self,
+            Self::Source(SourceError::Missing(_))
+                | Self::Page(PageError::Source(SourceError::Missing(_)))
+        )
+    }
 }
 
 impl From<TileReadError> for FollowError {
@@ -119,6 +149,40 @@ pub struct Following {
     tickets: Vec<GrantId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ipns: Option<PublicKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inbox: Option<RecipientKey>,
+    /// The newest signed checkpoint of the vault's log, when it came with keys and not in a head.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
+    seen: Option<Vec<u8>>,
+    /// Agreements that were offered, with the countersignature once there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) agreements: Vec<HeldAgreement>,
+    /// The logs of those who answer on the patient's behalf.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) agents: Vec<SeenLog>,
+}
+
+/// An agreement as the reader keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeldAgreement {
+    pub(super) grant: GrantId,
+    /// The signed terms.
+    #[serde(with = "serde_bytes")]
+    pub(super) offer: Vec<u8>,
+    #[serde(with = "serde_bytes")]
+    pub(super) acceptance: Option<Vec<u8>>,
+}
+
+/// What was seen last of an agent's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SeenLog {
+    /// The agent's vault.
+    pub(super) log: VaultId,
+    pub(super) size: u64,
+    #[serde(with = "serde_bytes")]
+    pub(super) checkpoint: Vec<u8>,
 }
 
 impl Following {
@@ -141,6 +205,10 @@ impl Following {
             synced: None,
             tickets: vec![ticket.grant],
             ipns: ticket.ipns,
+            inbox: ticket.inbox.clone(),
+            seen: None,
+            agreements: ticket.held().into_iter().collect(),
+            agents: Vec::new(),
         }
     }
 
@@ -154,11 +222,64 @@ impl Following {
             self.relation = ticket.relation.clone();
             self.node = ticket.node.clone();
             self.ipns = ticket.ipns.or(self.ipns);
+            self.inbox = ticket.inbox.clone().or(self.inbox.take());
         }
         self.serial = self.serial.max(ticket.signers.serial());
         self.floor = self.floor.max(ticket.seq);
         if !self.tickets.contains(&ticket.grant) {
             self.tickets.push(ticket.grant);
+        }
+        if let Some(held) = ticket.held() {
+            self.hold(held);
+        }
+    }
+
+    /// Keeps an agreement; a countersignature under the same terms is not lost.
+    fn hold(&mut self, held: HeldAgreement) {
+        match self
+            .agreements
+            .iter_mut()
+            .find(|known| known.grant == held.grant)
+        {
+            Some(known) if known.offer == held.offer => {
+                known.acceptance = known.acceptance.take().or(held.acceptance);
+            }
+            Some(known) => *known = held,
+            None => self.agreements.push(held),
+        }
+    }
+
+    /// Notes how far an agent's log has come.
+    pub(super) fn see_log(&mut self, log: SeenLog) {
+        match self.agents.iter_mut().find(|known| known.log == log.log) {
+            Some(known) if known.size >= log.size => {}
+            Some(known) => *known = log,
+            None => self.agents.push(log),
+        }
+    }
+
+    /// The newest signed checkpoint of the vault's log that was seen.
+    pub(super) fn seen(&self) -> Option<Vec<u8>> {
+        let in_head = || self.current().map(|head| head.body.checkpoint);
+        self.seen.clone().or_else(in_head)
+    }
+
+    /// The newest signed checkpoint that was seen of a log: the vault's own, or an agent's.
+    pub(super) fn seen_of(&self, log: &VaultId) -> Option<Vec<u8>> {
+        if *log == self.vault {
+            return self.seen();
+        }
+        let seen = self.agents.iter().find(|known| known.log == *log);
+        seen.map(|seen| seen.checkpoint.clone())
+    }
+
+    /// Notes a checkpoint that came with keys. It has been proven to contain the one seen before.
+    pub(super) fn see(&mut self, checkpoint: &SignedCheckpoint) {
+        let Checkpoint { size, root, .. } = checkpoint.unverified();
+        if *size > self.size {
+            self.size = *size;
+            self.root = *root;
+            self.seen = Some(checkpoint.as_bytes().to_vec());
         }
     }
 
@@ -169,8 +290,20 @@ impl Following {
             self.node = other.node.clone();
             self.floor = other.floor;
             self.ipns = other.ipns.or(self.ipns);
+            self.inbox = other.inbox.clone().or(self.inbox.take());
         }
         self.serial = self.serial.max(other.serial);
+        if other.size > self.size {
+            self.size = other.size;
+            self.root = other.root;
+            self.seen.clone_from(&other.seen);
+        }
+        for held in &other.agreements {
+            self.hold(held.clone());
+        }
+        for log in &other.agents {
+            self.see_log(log.clone());
+        }
         let more = other
             .tickets
             .iter()
@@ -211,6 +344,13 @@ impl Following {
     /// The key of the vault's IPNS name, if the ticket gave it.
     pub const fn ipns(&self) -> Option<&PublicKey> {
         self.ipns.as_ref()
+    }
+
+    /// Where deposits to this vault go; `None` when no ticket gave its inbox key.
+    pub fn deposit_target(&self) -> Option<DepositTarget> {
+        let key = self.inbox.clone()?;
+        let vault = self.vault;
+        Some(DepositTarget { vault, key })
     }
 
     /// Notes where the patient's node is now.
@@ -289,8 +429,15 @@ impl Following {
             self.synced = Some(now);
             return Ok(Advance::Unchanged);
         }
+        if self.seen.is_some() && head.checkpoint().size < self.size {
+            return Err(FollowError::Behind {
+                offered: head.checkpoint().size,
+                seen: self.size,
+            });
+        }
         continues((self.size, &self.root), &head, source)?;
         let checkpoint = head.checkpoint();
+        self.seen = None;
         self.serial = head.signers().serial();
         self.size = checkpoint.size;
         self.root = checkpoint.root;
@@ -299,6 +446,17 @@ impl Following {
         Ok(Advance::Advanced {
             from: seen_seq,
             to: head.seq(),
+        })
+    }
+}
+
+impl Ticket {
+    /// The agreement in a ticket, if the grant is on request.
+    fn held(&self) -> Option<HeldAgreement> {
+        Some(HeldAgreement {
+            grant: self.grant,
+            offer: self.offer.clone()?,
+            acceptance: None,
         })
     }
 }

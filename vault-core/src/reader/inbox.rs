@@ -9,7 +9,7 @@ use crate::codec::{self, DecodeError};
 use crate::grant::Ticket;
 use crate::home::Home;
 use crate::identity::Device;
-use crate::ids::VaultId;
+use crate::ids::{GrantId, VaultId};
 use crate::keys::SecretKey;
 use crate::seal::{OpenError, open, seal};
 use crate::vault::{StorageError, WriteGuard};
@@ -150,13 +150,30 @@ impl Inbox {
     /// [`InboxError`].
     pub fn remember(&mut self, changed: &Following) -> Result<(), InboxError> {
         self.change(|following| {
-            if let Some(known) = following.iter_mut().find(|f| f.vault() == changed.vault())
-                && known.seq() <= changed.seq()
-            {
-                let earlier = std::mem::replace(known, changed.clone());
-                known.merge(&earlier);
+            let known = following.iter_mut().find(|f| f.vault() == changed.vault());
+            if let Some(known) = known {
+                match known.seq() <= changed.seq() {
+                    true => {
+                        let earlier = std::mem::replace(known, changed.clone());
+                        known.merge(&earlier);
+                    }
+                    // its head is newer; a log that came with keys may be longer all the same
+                    false => known.merge(changed),
+                }
             }
             Ok(())
+        })
+    }
+
+    /// Forgets an agreement that was offered and is not wanted. A fresh ticket brings it back.
+    ///
+    /// # Errors
+    /// [`InboxError::NotFound`] when there is no such agreement.
+    pub fn decline(&mut self, vault: &VaultId, grant: &GrantId) -> Result<(), InboxError> {
+        self.change(|following| {
+            let known = following.iter_mut().find(|f| f.vault() == *vault);
+            let declined = known.and_then(|known| known.decline(grant).ok());
+            declined.ok_or_else(|| InboxError::NotFound(grant.to_string()))
         })
     }
 

@@ -95,6 +95,11 @@ impl<R: Read> Stick<R> {
         self.head.vault()
     }
 
+    /// The head inside, as it came.
+    pub fn head_bytes(&self) -> &[u8] {
+        self.head_block.data()
+    }
+
     /// The ticket, still sealed.
     pub fn ticket(&self) -> &str {
         &self.ticket

@@ -10,7 +10,7 @@ use crate::vault::tests::{World, clock, node, record, world};
 use crate::vault::{MemoryStorage, RevokeTarget, ShareRequest, Shared, Vault, VaultStorage};
 use crate::{Cid, IndexEntry, RevokeLevel};
 
-fn share(patient: &mut World, names: &[&str]) -> Shared {
+pub(super) fn share(patient: &mut World, names: &[&str]) -> Shared {
     let request = ShareRequest {
         readers: names.iter().map(|n| (*n).to_owned()).collect(),
         scope: Scope {
@@ -24,14 +24,14 @@ fn share(patient: &mut World, names: &[&str]) -> Shared {
     patient.vault.share(request, &node()).unwrap()
 }
 
-fn befriend(patient: &mut World, name: &str) -> World {
+pub(super) fn befriend(patient: &mut World, name: &str) -> World {
     let reader = world(name);
     let card = reader.vault.device().card(name).unwrap();
     patient.vault.add_contact(name, &card).unwrap();
     reader
 }
 
-fn accept(reader: &World, text: &str, now: u64) -> Following {
+pub(super) fn accept(reader: &World, text: &str, now: u64) -> Following {
     Following::accept(
         &Ticket::open(text, reader.vault.device(), now).unwrap(),
         "pat",
@@ -39,7 +39,7 @@ fn accept(reader: &World, text: &str, now: u64) -> Following {
     )
 }
 
-fn head(patient: &World) -> Vec<u8> {
+pub(super) fn head(patient: &World) -> Vec<u8> {
     patient.vault.head().block().data().to_vec()
 }
 
@@ -54,7 +54,7 @@ fn read(following: &Following, entry: &IndexEntry, source: Arc<dyn BlockStore>) 
 }
 
 /// A copy of a storage as it is now.
-fn copy(storage: &MemoryStorage) -> Arc<MemoryStorage> {
+pub(crate) fn copy(storage: &MemoryStorage) -> Arc<MemoryStorage> {
     let copy = MemoryStorage::new();
     let blocks = storage.blocks();
     let all: Vec<_> = blocks

@@ -22,7 +22,7 @@ use crate::keys::{KeyPurpose, SecretKey, derive};
 use crate::record::{Kind, Label, MAX_CODES, RecordMeta, SameHash};
 
 /// Contents up to this length are sealed in one piece when their packed form fits, in bytes.
-const SMALL: u64 = PACKED_MAX - 16 * 1024;
+pub(crate) const SMALL: u64 = PACKED_MAX - 16 * 1024;
 
 /// Most labels of one record that are kept one by one.
 const MAX_LABELS: usize = 64;
@@ -299,7 +299,7 @@ impl<'t, 'v> Adder<'t, 'v> {
         let vault = self.tx.vault.id();
         let (_, sealed) = seal_packed(
             body_context(&vault, &entry),
-            &entry.cek,
+            entry.cek.plain()?,
             &draft.borrow(),
             content,
         );
@@ -334,7 +334,7 @@ impl<'t, 'v> Adder<'t, 'v> {
         };
         let sealed = seal_long(
             context,
-            &entry.cek,
+            entry.cek.plain()?,
             &draft.borrow(),
             &mut content,
             &mut sink,
@@ -356,6 +356,18 @@ impl<'t, 'v> Adder<'t, 'v> {
         entry.location = location;
         self.tx.add_long(entry.clone());
         Ok(self.note(&entry, &same, about.replaces))
+    }
+
+    /// Takes a version whose sealed body is among the vault's blocks already, put there as it is. It
+    /// gets the labels that the patient gave to the same thing earlier.
+    pub(super) fn adopt(&mut self, mut entry: IndexEntry, same: &Digest) {
+        let labels = self.labels_of_same_source(&entry.meta);
+        entry.meta.labels.extend(labels);
+        self.tx.add_long(entry.clone());
+        self.tx.name_last(self.name(same));
+        self.origins.extend(entry.meta.origin);
+        self.versions.update(entry.version.as_bytes());
+        self.pending += 1;
     }
 
     fn note(&mut self, entry: &IndexEntry, same: &Digest, replaces: Option<RecordId>) -> Added {
@@ -399,7 +411,7 @@ impl<'t, 'v> Adder<'t, 'v> {
                 offset: 0,
                 len: 0,
             },
-            cek: SecretKey::random(),
+            cek: crate::index::ContentKey::Plain(SecretKey::random()),
             sealed: self.tx.seq(),
             name: None,
         };
@@ -429,14 +441,18 @@ impl<'t, 'v> Adder<'t, 'v> {
             Location::Packed { block, .. } => {
                 let data = self.tx.block(*block)?;
                 Ok(
-                    open_packed(context, &entry.cek, packed_slice(entry, &data)?)?
+                    open_packed(context, entry.cek.plain()?, packed_slice(entry, &data)?)?
                         .0
                         .digest(),
                 )
             }
             Location::Long { .. } => {
-                let reader =
-                    LongReader::open(context, &entry.cek, &entry.location, &*self.tx.store)?;
+                let reader = LongReader::open(
+                    context,
+                    entry.cek.plain()?,
+                    &entry.location,
+                    &*self.tx.store,
+                )?;
                 Ok(reader.header().digest())
             }
         }
@@ -485,7 +501,7 @@ struct About {
 }
 
 /// A record with more labels than a header can hold counts as unclear, and so as sensitive.
-fn capped(mut meta: RecordMeta) -> RecordMeta {
+pub(crate) fn capped(mut meta: RecordMeta) -> RecordMeta {
     if meta.labels.len() > MAX_LABELS {
         meta.labels = meta.labels.into_iter().take(MAX_LABELS).collect();
         meta.labels.insert(Label::unclear());
@@ -544,7 +560,7 @@ impl Read for Comparing<'_> {
     }
 }
 
-fn read_up_to(stream: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
+pub(crate) fn read_up_to(stream: &mut dyn Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     let mut got = 0;
     while got < buffer.len() {
         match stream.read(&mut buffer[got..]) {

@@ -118,7 +118,7 @@ pub(crate) fn body_blocks(
         Location::Packed { block, .. } => Ok(vec![*block]),
         location @ Location::Long { .. } => {
             let context = body_context(vault, entry);
-            LongReader::open(context, &entry.cek, location, source)?.all_blocks()
+            LongReader::open(context, entry.cek.plain()?, location, source)?.all_blocks()
         }
     }
 }
@@ -143,8 +143,8 @@ impl Vault {
     /// ticket, sealed to the reader, as the second root.
     ///
     /// # Errors
-    /// [`VaultError::NoGrant`], [`VaultError::GrantEnded`], [`VaultError::NoContact`] when
-    /// `reader` is none of the grant's; [`VaultError::Incomplete`].
+    /// [`VaultError::NoGrant`], [`VaultError::GrantEnded`], [`VaultError::CarriedOnly`], [`VaultError::NoContact`]
+    /// when `reader` is none of the grant's; [`VaultError::Incomplete`].
     pub fn grant_archive(
         &mut self,
         grant: &GrantId,
@@ -152,6 +152,9 @@ impl Vault {
         node: &NodeAddress,
     ) -> Result<Archive, VaultError> {
         self.reading(|vault| {
+            if vault.grant_record(grant)?.on_request.is_some() {
+                return Err(VaultError::CarriedOnly);
+            }
             let tickets = vault.tickets(grant, node)?;
             let unknown = || VaultError::NoContact(reader.to_owned());
             let (_, ticket) = tickets

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::receipt::{PinnerAck, Receipt, ReceiptDraft};
+use super::receipt::{Opened, PinnerAck, Receipt, ReceiptDraft};
 use super::{Vault, VaultError};
 
 impl Vault {
@@ -57,6 +57,7 @@ impl Vault {
                 rekeyed: receipt.rekeyed,
                 pinners: all,
                 log_index: receipt.log_index,
+                opened: Opened::of_receipt(receipt),
             };
             Ok(Some(tx.write_receipt(draft)))
         })

@@ -4,6 +4,7 @@ use super::state::ContactRecord;
 use super::transaction::Transaction;
 use super::{Vault, VaultError};
 use crate::audit::Act;
+use crate::deposit::DepositLimit;
 use crate::grant::Relation;
 use crate::identity::Card;
 use crate::ids::ContactId;
@@ -22,16 +23,19 @@ pub struct ContactInfo {
     pub verified: Option<u64>,
     /// When it was added, in seconds since 1970-01-01 UTC.
     pub added: u64,
+    /// What it may deposit, if the patient said so.
+    pub deposits: Option<DepositLimit>,
 }
 
 impl ContactInfo {
-    fn from_record(record: &ContactRecord) -> Result<Self, VaultError> {
+    pub(super) fn from_record(record: &ContactRecord) -> Result<Self, VaultError> {
         Ok(Self {
             id: record.id,
             name: record.name.clone(),
             card: record.card()?,
             verified: record.verified,
             added: record.added,
+            deposits: record.deposits,
         })
     }
 }
@@ -61,7 +65,21 @@ impl Transaction<'_> {
             .ok_or_else(|| VaultError::NoContact(wanted.to_owned()))
     }
 
-    fn update_contact(&mut self, id: ContactId, change: impl Fn(&mut ContactRecord)) {
+    /// The contact with this owner key, if there is one.
+    pub(super) fn contact_of(
+        &mut self,
+        owner: &PublicKey,
+    ) -> Result<Option<ContactRecord>, VaultError> {
+        self.vault.state.contacts.load(&*self.store)?;
+        for contact in self.vault.state.contacts.items() {
+            if contact.card()?.owner() == owner {
+                return Ok(Some(contact.clone()));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn update_contact(&mut self, id: ContactId, change: impl Fn(&mut ContactRecord)) {
         self.vault.state.contacts.update(|contact| {
             let hit = contact.id == id;
             if hit {
@@ -142,6 +160,8 @@ impl Vault {
                 verified: None,
                 relation: Relation::random(),
                 added: tx.now,
+                witness: None,
+                deposits: None,
             };
             let info = ContactInfo::from_record(&record)?;
             let store = tx.store.clone();

@@ -1,5 +1,6 @@
 //! What can go wrong with a vault.
 
+use crate::access::{AcceptanceError, CertificateError};
 use crate::audit::TileReadError;
 use crate::block::Cid;
 use crate::body::BodyError;
@@ -8,12 +9,13 @@ use crate::envelope::EnvelopeError;
 use crate::grant::{GrantKeyError, TermsError};
 use crate::head::HeadError;
 use crate::identity::{CardError, SignersError};
-use crate::ids::{GrantId, RecordId};
-use crate::index::PageError;
+use crate::ids::{DepositId, GrantId, RecordId};
+use crate::index::{ContentKeyError, PageError};
 use crate::log::{ProofError, TileError};
 use crate::pins::PinSetError;
 use crate::store::{SourceError, StoreError};
 
+use super::agents::ReportError;
 use super::storage::StorageError;
 
 /// Why a vault could not do what was asked. Nothing was changed.
@@ -34,6 +36,9 @@ pub enum VaultError {
     /// A sealed body is not valid.
     #[error(transparent)]
     Body(#[from] BodyError),
+    /// The content key is not here: it is given out on request only.
+    #[error(transparent)]
+    ContentKey(#[from] ContentKeyError),
     /// The pin set is not valid.
     #[error(transparent)]
     Pins(#[from] PinSetError),
@@ -64,6 +69,9 @@ pub enum VaultError {
     /// No such record.
     #[error("no record {0}")]
     NoRecord(RecordId),
+    /// No such entry of the audit log.
+    #[error("the audit log has no entry {0}")]
+    NoEntry(u64),
     /// No such grant.
     #[error("no grant {0}")]
     NoGrant(GrantId),
@@ -91,6 +99,35 @@ pub enum VaultError {
     /// The end of the grant lies in the past.
     #[error("the grant would end before it begins")]
     AlreadyExpired,
+    /// Only a grant on request has conditions and agents.
+    #[error("conditions and agents need a grant on request")]
+    NotOnRequest,
+    /// A grant on request cannot go as a file: its keys are asked for.
+    #[error("a grant on request cannot go as a file")]
+    CarriedOnly,
+    /// The grant is on request, and nobody has agreed to it or not with these terms.
+    #[error(transparent)]
+    Acceptance(#[from] AcceptanceError),
+    /// The contact may not answer requests under this grant.
+    #[error("the terms of grant {0} do not name this contact as an agent")]
+    NotAnAgent(GrantId),
+    /// An agent's certificate is not valid.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// An agent's report is not believed.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// A limit of opens cannot be shared like that.
+    #[error("{asked} opens are more than the {left} that are left to share")]
+    TooManyOpens {
+        /// Opens asked for.
+        asked: u64,
+        /// Opens that are left.
+        left: u64,
+    },
+    /// A limited agreement needs a limit for each agent.
+    #[error("this agreement has a limit of opens, so an agent needs one too")]
+    NoAllowance,
     /// A grant needs at least one reader.
     #[error("a grant needs at least one reader")]
     NoReader,
@@ -100,6 +137,12 @@ pub enum VaultError {
     /// Blocks that the head names are not there.
     #[error("{} blocks of the vault are missing, the first is {}", .0.len(), .0[0])]
     Incomplete(Vec<Cid>),
+    /// Records of the deposit are in the vault already.
+    #[error("deposit {0} was accepted already")]
+    DepositKnown(DepositId),
+    /// A block of the deposit is in the vault already, for another record.
+    #[error("a block of deposit {0} is in the vault already")]
+    DepositShares(DepositId),
     /// The vault was changed by another device or process in between.
     #[error("the vault changed underneath; try again")]
     Conflict,

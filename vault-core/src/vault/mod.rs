@@ -6,15 +6,24 @@
 //! blocks.
 
 mod add;
+mod agents;
+mod agreements;
+mod answer;
 mod archive;
 mod confirm;
 mod contacts;
+mod deposits;
+mod desk;
 mod error;
+#[cfg(any(test, feature = "testing"))]
+mod long_log;
 mod opener;
 mod pinning;
+mod prove;
 mod readers;
 mod reading;
 mod receipt;
+mod recent;
 mod recover;
 mod rekey;
 mod relabel;
@@ -42,7 +51,7 @@ use crate::body::{BodyContext, BodyError, Location, RecordHeader, open_packed};
 use crate::grant::{ZERO, root_context};
 use crate::head::Head;
 use crate::identity::{Device, Signers};
-use crate::ids::{RecordId, VaultId};
+use crate::ids::{GrantId, RecordId, VaultId};
 use crate::index::{IndexEntry, open_object};
 #[cfg(test)]
 use crate::keys::RecoveryWords;
@@ -50,16 +59,22 @@ use crate::keys::{SecretKey, SignatureError};
 use crate::store::{BlockSource, SourceError};
 
 pub use add::{AddReport, Added, Adder, Content, NewRecord};
+pub(crate) use add::{SMALL, capped, read_up_to};
+pub use agents::{AgentRequest, ReportError};
+pub use agreements::{AgentInfo, AgreementInfo};
+pub use answer::{Answers, Charge};
 pub(crate) use archive::body_blocks;
 pub use archive::{Archive, ArchiveError, Archived};
 pub use contacts::ContactInfo;
+pub use deposits::{Admission, DepositAccepted, DepositView, DepositedRecord};
+pub use desk::{ChargeSource, Desk, DeskEvent, NoCharges};
 pub use error::VaultError;
 pub use opener::Opener;
-pub use receipt::{PinnerAck, Receipt, ReceiptError};
+pub use receipt::{AgentStanding, PinnerAck, Receipt, ReceiptError};
 pub use rekey::RekeyProgress;
 pub use relabel::Relabelled;
 pub use revoke::{Revocation, RevokeTarget};
-pub use share::{GrantInfo, Preview, ShareRequest, Shared};
+pub use share::{GrantInfo, OnRequestTerms, Preview, ShareRequest, Shared};
 pub use state::GrantStatus;
 use state::State;
 pub(crate) use state::grant_list;
@@ -86,6 +101,10 @@ pub struct Vault {
     head: Head,
     zero_key: SecretKey,
     state: State,
+    /// What was asked lately, by request.
+    recent: recent::Recent,
+    /// The versions in the index of each grant on request that was asked for, by its pages.
+    listings: HashMap<GrantId, answer::Listing>,
     /// A change failed, and the state could not be read again: it holds half of the change.
     half_changed: bool,
 }
@@ -163,6 +182,8 @@ impl Vault {
             head,
             zero_key,
             state,
+            recent: recent::Recent::default(),
+            listings: HashMap::new(),
             half_changed: false,
         })
     }
@@ -179,7 +200,7 @@ impl Vault {
         Ok(())
     }
 
-    fn reload(&mut self) -> Result<(), VaultError> {
+    pub(crate) fn reload(&mut self) -> Result<(), VaultError> {
         *self = Self::open(
             self.storage.clone(),
             self.device.clone(),
@@ -193,10 +214,30 @@ impl Vault {
         &mut self,
         change: impl FnOnce(&mut Transaction<'_>) -> Result<T, VaultError>,
     ) -> Result<T, VaultError> {
+        self.transact_with(false, change)
+    }
+
+    /// The same, for a change that somebody waits for: what it replaces is left for the next one, or
+    /// for [`Vault::tidy`].
+    fn transact_quickly<T>(
+        &mut self,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
+        self.transact_with(true, change)
+    }
+
+    fn transact_with<T>(
+        &mut self,
+        quickly: bool,
+        change: impl FnOnce(&mut Transaction<'_>) -> Result<T, VaultError>,
+    ) -> Result<T, VaultError> {
         let storage = self.storage.clone();
         let _lock = storage.lock()?;
         self.refresh()?;
-        let mut transaction = Transaction::begin(self)?;
+        let mut transaction = match quickly {
+            true => Transaction::begin_keeping(self)?,
+            false => Transaction::begin(self)?,
+        };
         let result =
             change(&mut transaction).and_then(|value| transaction.commit().map(|()| value));
         if result.is_err() {
@@ -219,6 +260,14 @@ impl Vault {
             Ok(())
         })?;
         Ok(self.head.seq() != seq)
+    }
+
+    /// Deletes the blocks that quick changes have replaced.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn tidy(&mut self) -> Result<(), VaultError> {
+        self.transact(|_| Ok(()))
     }
 
     /// The vault's id.
@@ -287,6 +336,20 @@ impl Vault {
         } else {
             Ok(found)
         }
+    }
+
+    /// Every version that `wanted` takes, oldest first, in one pass over the vault. Versions of
+    /// removed records are no longer there.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn find_versions(
+        &mut self,
+        mut wanted: impl FnMut(&IndexEntry) -> bool,
+    ) -> Result<Vec<IndexEntry>, VaultError> {
+        self.load_records()?;
+        let found = self.state.records.items().filter(|entry| wanted(entry));
+        Ok(found.cloned().collect())
     }
 
     fn load_records(&mut self) -> Result<(), VaultError> {
@@ -385,11 +448,12 @@ impl OpenRecord {
             Location::Packed { block, .. } => {
                 let data = fetch_one(&*source, Cid::raw(*block))?;
                 let (header, content) =
-                    open_packed(context, &entry.cek, packed_slice(entry, &data)?)?;
+                    open_packed(context, entry.cek.plain()?, packed_slice(entry, &data)?)?;
                 (header.header, Some(content))
             }
             Location::Long { .. } => {
-                let reader = LongReader::open(context, &entry.cek, &entry.location, &*source)?;
+                let reader =
+                    LongReader::open(context, entry.cek.plain()?, &entry.location, &*source)?;
                 (reader.header().header.clone(), None)
             }
         };
@@ -441,13 +505,14 @@ impl OpenRecord {
         let context = body_context(&self.vault, &self.entry);
         Ok(LongReader::open(
             context,
-            &self.entry.cek,
+            self.entry.cek.plain()?,
             &self.entry.location,
             &*self.source,
         )?)
     }
 }
 
+/// What a body is bound to, by its index entry.
 pub(crate) fn body_context<'a>(vault: &'a VaultId, entry: &'a IndexEntry) -> BodyContext<'a> {
     BodyContext {
         vault,

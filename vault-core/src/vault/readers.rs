@@ -5,8 +5,8 @@ use super::{Vault, VaultError};
 use crate::grant::{BlockReaders, Terms};
 
 impl Vault {
-    /// The members of all grants in force now, and the owner. To be asked again whenever the head
-    /// changes, and from time to time, for grants end by themselves.
+    /// The members of all grants in force now, the agents who answer for them, and the owner. To be
+    /// asked again whenever the head changes, and from time to time, for grants end by themselves.
     ///
     /// # Errors
     /// [`VaultError`].
@@ -24,10 +24,20 @@ impl Vault {
             if grant.status != GrantStatus::Active || terms.has_expired(now) {
                 continue;
             }
-            for member in &grant.members {
+            let agents = grant
+                .on_request
+                .iter()
+                .flat_map(|on_request| &on_request.agents);
+            let agents = agents.filter(|agent| !agent.withdrawn && now < agent.until);
+            let agents = agents.map(|agent| agent.contact);
+            for id in grant
+                .members
+                .iter()
+                .map(|member| member.contact)
+                .chain(agents)
+            {
                 let mut contacts = self.state.contacts.items();
-                let contact = contacts.find(|contact| contact.id == member.contact);
-                if let Some(contact) = contact {
+                if let Some(contact) = contacts.find(|contact| contact.id == id) {
                     readers.admit(contact.card()?.signers());
                 }
             }

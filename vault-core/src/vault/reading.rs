@@ -12,7 +12,7 @@ use crate::store::SourceError;
 
 impl VaultError {
     /// The block that was not to be had, if that is the error.
-    pub(crate) fn missing_block(&self) -> Option<Cid> {
+    pub fn missing_block(&self) -> Option<Cid> {
         match self {
             Self::Source(SourceError::Missing(cid))
             | Self::Page(PageError::Source(SourceError::Missing(cid)))

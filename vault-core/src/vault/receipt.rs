@@ -6,7 +6,7 @@ use crate::audit::RevokeLevel;
 use crate::block::Digest;
 use crate::codec::{self, DecodeError};
 use crate::identity::Signers;
-use crate::ids::{GrantId, VaultId};
+use crate::ids::{GrantId, VaultId, VersionId};
 use crate::keys::{Namespace, PublicKey, SignatureError, Signed, SigningKey};
 
 /// Longest accepted receipt, in bytes.
@@ -62,7 +62,8 @@ pub struct Receipt {
     /// SHA-256 over the digests of the grant's sealed index pages at that moment: what exactly was
     /// in it.
     pub index: Digest,
-    /// Versions of the grant whose key never left. Always 0 for a carried grant.
+    /// Versions of the grant whose key never left, and now never will (R3). Always 0 for a carried
+    /// grant.
     pub never_delivered: u64,
     /// Versions sealed again under new keys.
     pub rekeyed: u64,
@@ -70,6 +71,54 @@ pub struct Receipt {
     pub pinners: Vec<PinnerAck>,
     /// Position of the revocation in the audit log.
     pub log_index: u64,
+    /// On request: the versions whose keys were given out, sorted; at most 2,000 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub opened_versions: Vec<VersionId>,
+    /// On request: those who answered besides the patient's device.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<AgentStanding>,
+}
+
+/// Most versions that a receipt lists; the log has them all.
+pub(super) const MAX_LISTED: usize = 2000;
+
+/// How an agent stood when a receipt was issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentStanding {
+    /// The agent's owner key.
+    pub agent: PublicKey,
+    /// Whether it has confirmed that it gives no more.
+    pub closed: bool,
+    /// When its certificate ends, in seconds since 1970-01-01 UTC.
+    pub until: u64,
+}
+
+/// What came of a grant on request.
+pub(super) struct Opened {
+    /// Versions whose keys were given out.
+    pub(super) count: u64,
+    /// The same by name, sorted.
+    pub(super) versions: Vec<VersionId>,
+    /// Versions whose keys may have been given out: agents have not said.
+    pub(super) uncertain: u64,
+    /// Versions whose keys never left.
+    pub(super) never: u64,
+    pub(super) agents: Vec<AgentStanding>,
+}
+
+impl Opened {
+    /// What a receipt says of it.
+    pub(super) fn of_receipt(receipt: &Receipt) -> Option<Self> {
+        let count = receipt.opened?;
+        Some(Self {
+            count,
+            versions: receipt.opened_versions.clone(),
+            uncertain: receipt.could_have_opened.saturating_sub(count),
+            never: receipt.never_delivered,
+            agents: receipt.agents.clone(),
+        })
+    }
 }
 
 /// What goes into a receipt.
@@ -84,11 +133,14 @@ pub(super) struct ReceiptDraft {
     pub(super) rekeyed: u64,
     pub(super) pinners: Vec<PinnerAck>,
     pub(super) log_index: u64,
+    /// On request: what is known of the keys.
+    pub(super) opened: Option<Opened>,
 }
 
 impl Receipt {
     /// Signs a receipt. Returns it with its wire form.
     pub(super) fn sign(draft: ReceiptDraft, key: &SigningKey) -> (Self, Vec<u8>) {
+        let opened = draft.opened.as_ref();
         let receipt = Self {
             v: 1,
             vault: draft.vault,
@@ -97,13 +149,18 @@ impl Receipt {
             readers: draft.readers,
             time: draft.time,
             level: draft.level,
-            opened: None,
-            could_have_opened: draft.could_have_opened,
+            opened: opened.map(|opened| opened.count),
+            could_have_opened: (opened.map(|opened| opened.count + opened.uncertain))
+                .unwrap_or(draft.could_have_opened),
             index: draft.index,
-            never_delivered: 0,
+            never_delivered: opened.map_or(0, |opened| opened.never),
             rekeyed: draft.rekeyed,
             pinners: draft.pinners,
             log_index: draft.log_index,
+            opened_versions: (draft.opened.iter())
+                .flat_map(|opened| opened.versions.iter().take(MAX_LISTED).copied())
+                .collect(),
+            agents: draft.opened.map_or_else(Vec::new, |opened| opened.agents),
         };
         let bytes = Signed::new(&receipt, Namespace::Receipt, key).to_bytes();
         (receipt, bytes)

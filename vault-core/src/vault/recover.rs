@@ -73,6 +73,8 @@ pub(super) fn first_head(
         head,
         zero_key: SecretKey::random(),
         state,
+        recent: super::recent::Recent::default(),
+        listings: std::collections::HashMap::new(),
         half_changed: false,
     };
     let mut tx = Transaction::begin(&mut vault)?;
@@ -95,6 +97,7 @@ fn write_envelopes(tx: &mut Transaction<'_>) -> Result<(), VaultError> {
             key,
             recipient,
             device.signing(),
+            None,
         )?);
     }
     let (block, len) = seal_object(device.zero_cover(), &zero_cover_context(&vault), &envelopes)?;
@@ -114,7 +117,7 @@ pub(super) fn find_zero_key(
     let mut last = GrantKeyError::Envelope(crate::envelope::EnvelopeError::NotForYou);
     for envelope in envelopes.chunks_exact(ENVELOPE_LEN).take(16) {
         match open_grant_key(envelope, identity, &ZERO, head.signers()) {
-            Ok(key) => return Ok(key),
+            Ok(opened) => return Ok(opened.key),
             Err(error) => last = error,
         }
     }
@@ -216,6 +219,8 @@ impl Vault {
             head,
             zero_key: SecretKey::random(),
             state,
+            recent: super::recent::Recent::default(),
+            listings: std::collections::HashMap::new(),
             half_changed: false,
         };
         let mut tx = Transaction::begin_keeping(&mut vault)?;

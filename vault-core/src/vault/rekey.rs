@@ -107,7 +107,7 @@ impl Vault {
             if !tx.due(record, &pending)?.is_empty() {
                 return Err(VaultError::Conflict);
             }
-            Ok(tx.finish_rekey(record, pending, pinners))
+            tx.finish_rekey(record, pending, pinners)
         })?;
         step.receipt.ok_or(VaultError::Conflict)
     }
@@ -136,7 +136,7 @@ impl Vault {
     ) -> Result<RekeyProgress, VaultError> {
         self.rekey_transaction(grant, |tx, record, pending| {
             if tx.due(record, &pending)?.is_empty() {
-                return Ok(tx.finish_rekey(record, pending, &[]));
+                return tx.finish_rekey(record, pending, &[]);
             }
             tx.rekey_batch(record, pending, budget)
         })
@@ -152,11 +152,17 @@ impl Transaction<'_> {
     ) -> Result<Vec<IndexEntry>, VaultError> {
         let store = self.store.clone();
         self.vault.state.records.load(&*store)?;
-        let readable: HashSet<VersionId> = self
+        let mut readable: HashSet<VersionId> = self
             .grant_pages(grant)?
             .items()
             .map(|entry| entry.version)
             .collect();
+        // a key that never left needs no other in its place; but an agent could open them all
+        if let Some(opened) = self.opened(grant, &pending.readers)?
+            && opened.agents.is_empty()
+        {
+            readable = opened.versions.into_iter().collect();
+        }
         let is_due = |e: &&IndexEntry| e.sealed <= pending.cut && readable.contains(&e.version);
         let due = self.vault.state.records.items().filter(is_due);
         Ok(due.cloned().collect())
@@ -219,12 +225,13 @@ impl Transaction<'_> {
         grant: &GrantRecord,
         pending: PendingRekey,
         pinners: &[PinnerAck],
-    ) -> RekeyProgress {
+    ) -> Result<RekeyProgress, VaultError> {
         let here = PinnerAck {
             name: "this device".into(),
             deleted: pending.deleted,
             acknowledged: true,
         };
+        let opened = self.opened(grant, &pending.readers)?;
         let receipt = self.write_receipt(ReceiptDraft {
             vault: self.vault.id(),
             grant: grant.id,
@@ -238,17 +245,18 @@ impl Transaction<'_> {
                 .chain(pinners.iter().cloned())
                 .collect(),
             log_index: pending.log_index,
+            opened,
         });
         self.update_grant(&grant.id, |grant| grant.pending = None);
         if grant.status != GrantStatus::Active {
             self.forget_grant_pages(grant);
         }
-        RekeyProgress {
+        Ok(RekeyProgress {
             count: pending.count,
             left: 0,
             deleted: pending.deleted,
             receipt: Some(receipt),
-        }
+        })
     }
 
     /// Seals each body of the batch again under a new key.
@@ -272,8 +280,12 @@ impl Transaction<'_> {
                         last = Some((*block, self.block(*block)?));
                     }
                     let data = last.as_ref().map_or(&[][..], |(_, data)| data);
-                    let sealed =
-                        reseal_packed(context, &entry.cek, packed_slice(entry, data)?, &cek)?;
+                    let sealed = reseal_packed(
+                        context,
+                        entry.cek.plain()?,
+                        packed_slice(entry, data)?,
+                        &cek,
+                    )?;
                     packs.extend(packer.add(entry.version, &sealed)?);
                     keys.insert(entry.version, cek);
                 }
@@ -283,8 +295,14 @@ impl Transaction<'_> {
                         self.put(block)
                             .map_err(|e| BodyError::Io(std::io::Error::other(e)))
                     };
-                    let location =
-                        reseal_long(context, &entry.cek, location, &*store, &cek, &mut sink)?;
+                    let location = reseal_long(
+                        context,
+                        entry.cek.plain()?,
+                        location,
+                        &*store,
+                        &cek,
+                        &mut sink,
+                    )?;
                     moved.insert(
                         entry.version,
                         Moved {

@@ -63,6 +63,8 @@ impl Transaction<'_> {
         // the index has the summary in short
         let header = open.header().clone();
         let mut meta = header.meta;
+        // what came as a deposit may have more labels here than its author signed
+        meta.labels.extend(newest.meta.labels.iter().cloned());
         let before = meta.labels.clone();
         meta.labels.retain(|label| !remove.contains(label));
         meta.labels.extend(add.iter().cloned());

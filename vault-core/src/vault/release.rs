@@ -10,7 +10,7 @@ use crate::block::Digest;
 use crate::body::Location;
 use crate::body::long::LongReader;
 use crate::ids::{RecordId, VersionId};
-use crate::index::IndexEntry;
+use crate::index::{GrantKeys, IndexEntry};
 use crate::keys::SecretKey;
 use crate::pack::{Packed, Packer};
 
@@ -39,8 +39,12 @@ impl Transaction<'_> {
                 Location::Long { .. } => {
                     let vault = self.vault.id();
                     let context = body_context(&vault, entry);
-                    let reader =
-                        LongReader::open(context, &entry.cek, &entry.location, &*self.store)?;
+                    let reader = LongReader::open(
+                        context,
+                        entry.cek.plain()?,
+                        &entry.location,
+                        &*self.store,
+                    )?;
                     let blocks = reader.all_blocks()?;
                     self.drop_blocks(blocks);
                 }
@@ -97,24 +101,25 @@ impl Transaction<'_> {
         if moved.is_empty() {
             return Ok(());
         }
-        let change = |entry: &mut IndexEntry| {
+        let change = |entry: &mut IndexEntry, keys: &GrantKeys| {
             let Some(new) = moved.get(&entry.version) else {
                 return false;
             };
             entry.location = new.location.clone();
             if let Some((cek, sealed)) = &new.resealed {
-                entry.cek = cek.clone();
+                entry.cek = keys.wrap(&entry.version, *sealed, cek);
                 entry.sealed = *sealed;
             }
             true
         };
-        self.vault.state.records.update(change);
+        (self.vault.state.records).update(|entry| change(entry, &GrantKeys::Carried));
         for grant in self
             .grants()?
             .into_iter()
             .filter(|g| g.status == GrantStatus::Active)
         {
-            self.grant_pages(&grant)?.update(change);
+            let keys = grant.keys();
+            (self.grant_pages(&grant)?).update(|entry| change(entry, &keys));
         }
         Ok(())
     }

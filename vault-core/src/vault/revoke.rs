@@ -12,6 +12,9 @@ use crate::grant::Terms;
 use crate::ids::{ContactId, GrantId};
 use crate::keys::{PublicKey, SecretKey};
 
+/// With this many bytes of receipts in a grant, further ones do not list versions: the log has them.
+const MAX_KEPT: usize = 64 * 1024;
+
 /// What is to be withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RevokeTarget {
@@ -63,8 +66,7 @@ impl Vault {
                 RevokeTarget::Contact(name) => {
                     let contact = tx.contact(name)?.id;
                     let concerned = grants.into_iter().filter(|grant| {
-                        grant.status == GrantStatus::Active
-                            && grant.members.iter().any(|m| m.contact == contact)
+                        grant.status == GrantStatus::Active && grant.concerns(&contact)
                     });
                     concerned
                         .map(|grant| tx.revoke_member(&grant, contact, level))
@@ -82,11 +84,13 @@ impl Transaction<'_> {
         grant: &GrantRecord,
         level: RevokeLevel,
     ) -> Result<Revocation, VaultError> {
-        let readers: Vec<PublicKey> = if grant.members.is_empty() {
-            grant.former.iter().map(|(owner, _)| *owner).collect()
-        } else {
-            grant.members.iter().map(|member| member.owner).collect()
-        };
+        let mut readers: Vec<PublicKey> = grant.members.iter().map(|m| m.owner).collect();
+        for contact in grant.on_request.iter().flat_map(|o| &o.offered) {
+            readers.push(*self.contact(&contact.to_string())?.card()?.owner());
+        }
+        if readers.is_empty() {
+            readers.extend(grant.former.iter().map(|(owner, _)| *owner));
+        }
         if grant.status == GrantStatus::Active {
             self.close_grant(grant, GrantStatus::Revoked);
         }
@@ -97,9 +101,12 @@ impl Transaction<'_> {
     /// a re-key has used them.
     fn close_grant(&mut self, grant: &GrantRecord, status: GrantStatus) {
         self.drop_blocks(grant.root.map(|(root, _)| root));
-        self.drop_blocks(grant.members.iter().flat_map(|m| m.envelopes.clone()));
+        self.drop_blocks(grant.envelopes());
         let now = self.now;
         self.update_grant(&grant.id, |grant| {
+            if let Some(on_request) = &mut grant.on_request {
+                on_request.close();
+            }
             grant.status = status;
             grant.ended = Some(now);
             grant.root = None;
@@ -118,27 +125,42 @@ impl Transaction<'_> {
         contact: ContactId,
         level: RevokeLevel,
     ) -> Result<Revocation, VaultError> {
-        let (out, stay): (Vec<Member>, Vec<Member>) = grant
+        let stay: Vec<Member> = grant
             .members
             .iter()
+            .filter(|m| m.contact != contact)
             .cloned()
-            .partition(|member| member.contact == contact);
-        if stay.is_empty() {
+            .collect();
+        let offered = |grant: &GrantRecord| {
+            let offered = grant.on_request.iter().flat_map(|o| o.offered.clone());
+            offered
+                .filter(|offered| *offered != contact)
+                .collect::<Vec<_>>()
+        };
+        if stay.is_empty() && offered(grant).is_empty() {
             return self.revoke_all(grant, level);
         }
+        let owner = *self.contact(&contact.to_string())?.card()?.owner();
+        let readers = vec![owner];
+        self.update_grant(&grant.id, |grant| {
+            let offered = offered(grant);
+            if let Some(on_request) = &mut grant.on_request {
+                on_request.offered = offered;
+                on_request.forget(&owner);
+            }
+        });
         self.give_new_key(grant, &stay)?;
         let now = self.now;
-        let readers: Vec<PublicKey> = out.iter().map(|member| member.owner).collect();
-        self.update_grant(&grant.id, |grant| {
-            grant
-                .former
-                .extend(out.into_iter().map(|member| (member.owner, now)));
-        });
+        self.update_grant(&grant.id, |grant| grant.former.push((owner, now)));
         self.note_revocation(grant, readers, level)
     }
 
     /// Gives a grant a new key, envelopes for the readers that stay, terms for them and a new root.
-    fn give_new_key(&mut self, grant: &GrantRecord, stay: &[Member]) -> Result<(), VaultError> {
+    pub(super) fn give_new_key(
+        &mut self,
+        grant: &GrantRecord,
+        stay: &[Member],
+    ) -> Result<(), VaultError> {
         let key = SecretKey::random();
         let (mut members, mut tags) = (Vec::new(), Vec::new());
         for member in stay {
@@ -146,13 +168,24 @@ impl Transaction<'_> {
             members.push(member);
             tags.push(tag);
         }
-        let terms = Terms::from_bytes(&grant.terms, self.vault.device.signers())?;
-        let terms = terms.for_readers(tags, self.vault.device.signing()).1;
-        self.drop_blocks(grant.members.iter().flat_map(|m| m.envelopes.clone()));
+        let mut terms = grant.terms.clone();
+        let agents = match &grant.on_request {
+            // both sides signed these very bytes; who is a member, the countersignatures say
+            Some(on_request) => self.admit_agents(&grant.id, &key, on_request)?,
+            None => {
+                let signed = Terms::from_bytes(&terms, self.vault.device.signers())?;
+                terms = signed.for_readers(tags, self.vault.device.signing()).1;
+                Vec::new()
+            }
+        };
+        self.drop_blocks(grant.envelopes());
         self.update_grant(&grant.id, |grant| {
             grant.key = key;
             grant.members = members;
             grant.terms = terms;
+            if let Some(on_request) = &mut grant.on_request {
+                on_request.agents = agents;
+            }
         });
         self.rewrite_root(&grant.id)
     }
@@ -165,6 +198,11 @@ impl Transaction<'_> {
             .into_iter()
             .filter(|g| g.status == GrantStatus::Active)
         {
+            if grant.on_request.is_some() {
+                self.renew_release_key(&grant.id)?;
+            }
+            let grant = self.grants()?.into_iter().find(|g| g.id == grant.id);
+            let grant = grant.ok_or(VaultError::Conflict)?;
             self.give_new_key(&grant, &grant.members)?;
         }
         Ok(())
@@ -192,6 +230,7 @@ impl Transaction<'_> {
         let mut receipt = None;
         match level {
             RevokeLevel::Stop => {
+                let opened = self.opened(grant, &readers)?;
                 receipt = Some(self.write_receipt(ReceiptDraft {
                     vault: self.vault.id(),
                     grant: grant.id,
@@ -203,6 +242,7 @@ impl Transaction<'_> {
                     rekeyed: 0,
                     pinners: Vec::new(),
                     log_index,
+                    opened,
                 }));
             }
             RevokeLevel::Rekey => {
@@ -237,7 +277,14 @@ impl Transaction<'_> {
     }
 
     /// Signs a receipt, keeps it with the grant and notes it in the log.
-    pub(super) fn write_receipt(&mut self, draft: ReceiptDraft) -> Receipt {
+    pub(super) fn write_receipt(&mut self, mut draft: ReceiptDraft) -> Receipt {
+        let grants = self.vault.state.grants.items();
+        let receipts = grants.filter(|grant| grant.id == draft.grant);
+        let kept: usize = receipts.flat_map(|g| &g.receipts).map(|r| r.len()).sum();
+        // a grant must fit a page, or nobody could be shut out of it any more
+        if let Some(opened) = draft.opened.as_mut().filter(|_| kept > MAX_KEPT) {
+            opened.versions.clear();
+        }
         let (receipt, bytes) = Receipt::sign(draft, self.vault.device.signing());
         self.act(Act::Receipt {
             grant: receipt.grant,
@@ -263,5 +310,67 @@ impl Transaction<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grant::{Extent, Scope};
+    use crate::ids::VersionId;
+    use crate::vault::receipt::Opened;
+    use crate::vault::tests::{node, record, world};
+    use crate::vault::{OnRequestTerms, ShareRequest};
+
+    /// Readers who have opened much are shut out one after the other: the grant still fits a page.
+    #[test]
+    fn long_receipts_do_not_stop_a_revocation() {
+        let mut w = world("Pat");
+        let card = world("Dr. A").vault.device().card("Dr. A").unwrap();
+        w.vault.add_contact("doctor", &card).unwrap();
+        w.vault.add_all([record("a", b"aaa")]).unwrap();
+        let request = ShareRequest {
+            readers: vec!["doctor".into()],
+            scope: Scope {
+                all: true,
+                ..Scope::default()
+            },
+            extent: Extent::Standing,
+            purpose: None,
+            expires: None,
+        };
+        let offered = w.vault.offer(request, OnRequestTerms::default(), &node());
+        let grant = offered.unwrap().grant.id;
+        let mut listed = Vec::new();
+        for _ in 0..9 {
+            let vault = w.vault.id();
+            let written = w.vault.transact(|tx| {
+                tx.grants()?;
+                let draft = ReceiptDraft {
+                    vault,
+                    grant,
+                    readers: vec![*card.owner()],
+                    time: tx.now,
+                    level: RevokeLevel::Stop,
+                    could_have_opened: 2000,
+                    index: Digest::of(b"index"),
+                    rekeyed: 0,
+                    pinners: Vec::new(),
+                    log_index: 0,
+                    opened: Some(Opened {
+                        count: 2000,
+                        versions: (0..2000).map(|_| VersionId::random()).collect(),
+                        uncertain: 0,
+                        never: 0,
+                        agents: Vec::new(),
+                    }),
+                };
+                Ok(tx.write_receipt(draft))
+            });
+            let receipt = written.unwrap();
+            assert_eq!(receipt.opened, Some(2000));
+            listed.push(receipt.opened_versions.len());
+        }
+        assert_eq!(listed, [2000, 2000, 0, 0, 0, 0, 0, 0, 0]);
     }
 }

@@ -1,13 +1,15 @@
 //! Sharing: from a scope to a grant, an envelope per reader, and tickets.
 
-use super::state::{GrantRecord, GrantStatus, Member, grant_list};
+use super::agreements::AgreementInfo;
+use super::state::{GrantRecord, GrantStatus, Member, OnRequest, grant_list};
 use super::transaction::Transaction;
 use super::{Vault, VaultError, newest};
 use crate::address::NodeAddress;
 use crate::audit::Act;
 use crate::block::Digest;
 use crate::grant::{
-    Decision, Extent, Purpose, Reason, Scope, Terms, TermsDraft, Ticket, seal_grant_key,
+    Conditions, Decision, Delivery, Extent, Purpose, Reason, Scope, Terms, TermsDraft, Ticket,
+    seal_grant_key,
 };
 use crate::ids::GrantId;
 use crate::index::{IndexEntry, PageList};
@@ -42,6 +44,18 @@ pub struct Preview {
     pub not_selected: usize,
 }
 
+/// A grant on request: what is offered besides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OnRequestTerms {
+    /// What else must hold for a key to be given out.
+    pub conditions: Conditions,
+    /// Whether the readers may deposit results.
+    pub may_deposit: bool,
+    /// Names or ids of contacts that may answer requests besides this device, once
+    /// [`Vault::add_agent`] has given them a certificate.
+    pub agents: Vec<String>,
+}
+
 /// A grant that was made.
 #[derive(Debug)]
 pub struct Shared {
@@ -72,6 +86,8 @@ pub struct GrantInfo {
     pub rekey_pending: bool,
     /// Receipts of revocations.
     pub receipts: Vec<Receipt>,
+    /// On request: how the agreement stands.
+    pub agreement: Option<AgreementInfo>,
 }
 
 impl Transaction<'_> {
@@ -109,7 +125,23 @@ impl Vault {
         request: ShareRequest,
         node: &NodeAddress,
     ) -> Result<Shared, VaultError> {
-        let grant = self.transact(|tx| tx.grant(request))?;
+        let grant = self.transact(|tx| tx.grant(request, None))?;
+        let tickets = self.tickets(&grant.id, node)?;
+        Ok(Shared { grant, tickets })
+    }
+
+    /// Offers a grant on request: nothing can be read until a reader has countersigned, and then
+    /// every key is asked for, decided on and logged before it leaves.
+    ///
+    /// # Errors
+    /// As [`Vault::share`].
+    pub fn offer(
+        &mut self,
+        request: ShareRequest,
+        terms: OnRequestTerms,
+        node: &NodeAddress,
+    ) -> Result<Shared, VaultError> {
+        let grant = self.transact(|tx| tx.grant(request, Some(terms)))?;
         let tickets = self.tickets(&grant.id, node)?;
         Ok(Shared { grant, tickets })
     }
@@ -128,15 +160,16 @@ impl Vault {
             return Err(VaultError::GrantEnded(*grant));
         }
         let terms = Terms::from_bytes(&record.terms, self.head.signers())?;
+        let inbox = self.inbox_key()?;
         self.contacts()?;
         let contacts: Vec<_> = self.state.contacts.items().cloned().collect();
         let mut tickets = Vec::new();
         for contact in contacts {
-            if record
-                .members
-                .iter()
-                .any(|member| member.contact == contact.id)
-            {
+            let member = record.members.iter().any(|m| m.contact == contact.id);
+            let on_request = record.on_request.as_ref();
+            let offered = on_request.is_some_and(|o| o.offered.contains(&contact.id));
+            let agent = on_request.is_some_and(|o| o.answers(&contact.id));
+            if member || offered || agent {
                 let ticket = Ticket {
                     signers: self.head.signers().clone(),
                     name: self.state.name.clone(),
@@ -148,6 +181,8 @@ impl Vault {
                     log: (self.head.checkpoint().size, self.head.checkpoint().root),
                     expires: terms.expires,
                     ipns: Some(self.device.ipns_key().public()),
+                    offer: (on_request.is_some() && !agent).then(|| record.terms.clone()),
+                    inbox: Some(inbox.clone()),
                 };
                 let text = ticket.seal(self.device.signing(), contact.card()?.recipients())?;
                 tickets.push((contact.name.clone(), text));
@@ -200,26 +235,33 @@ impl Vault {
             .iter()
             .filter_map(|r| Receipt::from_bytes(r, signers).ok())
             .collect();
-        let name = |member: &Member| {
-            let name = self.contact_name(&member.owner).map(str::to_owned);
-            name.unwrap_or_else(|| member.owner.to_string())
+        let name = |owner: &PublicKey| {
+            let name = self.contact_name(owner).map(str::to_owned);
+            name.unwrap_or_else(|| owner.to_string())
         };
+        let agreement = (grant.on_request.as_ref())
+            .map(|on_request| self.agreement_info(&grant.terms, on_request));
         Ok(GrantInfo {
             id: grant.id,
             terms: Terms::from_bytes(&grant.terms, signers)?,
             status: grant.status,
             ended: grant.ended,
-            readers: grant.members.iter().map(name).collect(),
+            readers: grant.members.iter().map(|m| name(&m.owner)).collect(),
             former: grant.former.iter().map(|(owner, _)| *owner).collect(),
             versions: grant.count,
             rekey_pending: grant.pending.is_some(),
             receipts,
+            agreement,
         })
     }
 }
 
 impl Transaction<'_> {
-    fn grant(&mut self, request: ShareRequest) -> Result<GrantInfo, VaultError> {
+    fn grant(
+        &mut self,
+        request: ShareRequest,
+        offer: Option<OnRequestTerms>,
+    ) -> Result<GrantInfo, VaultError> {
         if request.readers.is_empty() {
             return Err(VaultError::NoReader);
         }
@@ -238,19 +280,37 @@ impl Transaction<'_> {
         if entries.is_empty() && request.extent == Extent::Snapshot {
             return Err(VaultError::EmptyScope);
         }
+        self.draw_inbox_key();
         let id = GrantId::random();
         let key = SecretKey::random();
         let (mut members, mut tags) = (Vec::<Member>::new(), Vec::new());
+        let (mut offered, mut readers) = (Vec::new(), Vec::<PublicKey>::new());
         for name in &request.readers {
             let contact = self.contact(name)?;
-            if members.iter().any(|known| known.contact == contact.id) {
+            let owner = *contact.card()?.owner();
+            if readers.contains(&owner) {
+                continue;
+            }
+            readers.push(owner);
+            if offer.is_some() {
+                offered.push(contact.id);
+                tags.push(contact.relation.reader_tag(&id));
                 continue;
             }
             let (member, tag) = self.admit(name, &id, &key)?;
             members.push(member);
             tags.push(tag);
         }
-        let readers: Vec<PublicKey> = members.iter().map(|member| member.owner).collect();
+        let mut agents = Vec::new();
+        for name in offer.iter().flat_map(|offer| &offer.agents) {
+            agents.push(*self.contact(name)?.card()?.owner());
+        }
+        let delivery = match &offer {
+            Some(_) => Delivery::OnRequest,
+            None => Delivery::Carried,
+        };
+        let on_request = offer.is_some().then(|| OnRequest::new(offered));
+        let offer = offer.unwrap_or_default();
         let draft = TermsDraft {
             vault: self.vault.id(),
             grant: id,
@@ -259,6 +319,10 @@ impl Transaction<'_> {
             purpose: request.purpose,
             created: self.now,
             expires: request.expires,
+            delivery,
+            conditions: offer.conditions,
+            may_deposit: offer.may_deposit,
+            agents,
         };
         let (_, terms) = Terms::sign(draft, tags, self.vault.device.signing());
         let count = entries.len() as u64;
@@ -281,12 +345,13 @@ impl Transaction<'_> {
             ended: None,
             pending: None,
             receipts: Vec::new(),
+            on_request,
         };
         self.grants()?;
         self.vault.state.grants.push(&*store, record.clone())?;
         let pages = self.grant_pages(&record)?;
         for entry in &entries {
-            pages.push(&*store, entry.for_grant())?;
+            pages.push(&*store, entry.for_grant(&record.keys())?)?;
         }
         self.info(&record)
     }
@@ -305,7 +370,8 @@ impl Transaction<'_> {
         let device = self.vault.device.clone();
         let mut envelopes = Vec::new();
         for recipient in card.recipients() {
-            let envelope = seal_grant_key(&vault, grant, key, recipient, device.signing())?;
+            let signer = device.signing();
+            let envelope = seal_grant_key(&vault, grant, key, recipient, signer, None)?;
             let block = contact.relation.cover(&vault, &envelope)?;
             envelopes.push(block.cid().digest());
             self.put(block)?;

@@ -3,14 +3,18 @@
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::access::Acceptance;
 use crate::audit::SealedEntry;
 use crate::block::Digest;
 use crate::body::class_len;
 use crate::codec::{self, DecodeError};
+use crate::deposit::DepositLimit;
 use crate::grant::Relation;
 use crate::identity::Card;
 use crate::ids::{ContactId, GrantId, VaultId};
-use crate::index::{IndexEntry, Item, MAX_PAGE_LEN, PageList, PageRef, decode_items, encode_items};
+use crate::index::{
+    GrantKeys, IndexEntry, Item, MAX_PAGE_LEN, PageList, PageRef, decode_items, encode_items,
+};
 use crate::keys::{PublicKey, SecretKey};
 use crate::seal::{CHUNK_LEN, HEADER_LEN, SEALED_CHUNK_LEN, sealed_len};
 
@@ -25,6 +29,9 @@ pub(crate) struct VaultSecrets {
     pub(crate) log: SecretKey,
     /// Names contents to find duplicates.
     pub(crate) names: SecretKey,
+    /// Seed of the hybrid key that deposits are sealed to; drawn when it is first needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inbox: Option<SecretKey>,
 }
 
 /// The plaintext of grant zero's root.
@@ -39,6 +46,8 @@ struct ZeroRoot {
     contacts: Vec<PageRef>,
     grants: Vec<PageRef>,
     dummies: Vec<Digest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    charges: Vec<PageRef>,
 }
 
 /// Someone one can share with.
@@ -53,6 +62,12 @@ pub(crate) struct ContactRecord {
     pub(crate) verified: Option<u64>,
     pub(crate) relation: Relation,
     pub(crate) added: u64,
+    /// The newest checkpoint of this vault's log that the contact countersigned.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "serde_bytes")]
+    pub(crate) witness: Option<Vec<u8>>,
+    /// What the contact may deposit, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deposits: Option<DepositLimit>,
 }
 
 impl ContactRecord {
@@ -125,6 +140,167 @@ pub(crate) struct GrantRecord {
     pub(crate) pending: Option<PendingRekey>,
     /// Signed receipts, wire form.
     pub(crate) receipts: Vec<serde_bytes::ByteBuf>,
+    /// What a grant on request has besides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) on_request: Option<OnRequest>,
+}
+
+/// What a grant on request has besides: the countersigned agreement and who answers under it.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OnRequest {
+    /// Seals the content keys in the grant's index. No reader ever gets it.
+    pub(crate) release: SecretKey,
+    /// Readers who have not countersigned.
+    pub(crate) offered: Vec<ContactId>,
+    /// Countersignatures of the members, wire form.
+    pub(crate) acceptances: Vec<serde_bytes::ByteBuf>,
+    /// Opens given by this device, and by agents whose part is over.
+    pub(crate) opens: u64,
+    /// Those who answer besides this device.
+    pub(crate) agents: Vec<AgentRecord>,
+}
+
+/// Someone who answers requests under one grant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AgentRecord {
+    pub(crate) contact: ContactId,
+    pub(crate) owner: PublicKey,
+    /// Blocks of the covered envelopes; none when the agent was withdrawn.
+    pub(crate) envelopes: Vec<Digest>,
+    /// The certificate, wire form.
+    #[serde(with = "serde_bytes")]
+    pub(crate) certificate: Vec<u8>,
+    /// Opens that are set aside for the agent, while it may still answer.
+    pub(crate) allowance: Option<u64>,
+    pub(crate) until: u64,
+    /// Whether it was withdrawn. What it was given stays set aside until it has reported, or its
+    /// time is over.
+    pub(crate) withdrawn: bool,
+    /// Whether it has said that it gives no more.
+    pub(crate) closed: bool,
+    /// Opens that it has reported.
+    pub(crate) reported: u64,
+    /// Opens that entries of its log have shown.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) proven: u64,
+    /// First entry of its log that has not been asked for.
+    pub(crate) next: u64,
+    /// The last signed checkpoint of its log that was seen.
+    #[serde(with = "serde_bytes")]
+    pub(crate) seen: Option<Vec<u8>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes it so
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl OnRequest {
+    /// An agreement that is offered to these contacts.
+    pub(crate) fn new(offered: Vec<ContactId>) -> Self {
+        Self {
+            release: SecretKey::random(),
+            offered,
+            acceptances: Vec::new(),
+            opens: 0,
+            agents: Vec::new(),
+        }
+    }
+
+    /// The agreement is over: what opens the sealed keys in the index is forgotten.
+    pub(crate) fn close(&mut self) {
+        self.release = SecretKey::random();
+        self.offered.clear();
+        self.acceptances.clear();
+        for agent in &mut self.agents {
+            agent.withdrawn = true;
+            agent.envelopes.clear();
+        }
+    }
+
+    /// Forgets a reader's countersignature.
+    pub(crate) fn forget(&mut self, reader: &PublicKey) {
+        self.acceptances.retain(|bytes| {
+            Acceptance::from_bytes(bytes).is_ok_and(|acceptance| acceptance.reader() != reader)
+        });
+    }
+
+    /// Whether a contact may answer requests.
+    pub(crate) fn answers(&self, contact: &ContactId) -> bool {
+        let mut agents = self.agents.iter();
+        agents.any(|agent| agent.contact == *contact && !agent.withdrawn)
+    }
+
+    /// Opens that count as given: by this device, and set aside for agents.
+    pub(crate) fn counted(&self) -> u64 {
+        let aside = self.agents.iter().map(AgentRecord::counted).sum::<u64>();
+        self.opens.saturating_add(aside)
+    }
+}
+
+impl AgentRecord {
+    /// Opens that count as given, for a limit: what was set aside, until the agent has said for the
+    /// last time what it gave.
+    pub(crate) fn counted(&self) -> u64 {
+        match (self.closed, self.allowance) {
+            (false, Some(allowance)) => allowance.max(self.reported),
+            _ => self.reported,
+        }
+    }
+}
+
+impl GrantRecord {
+    /// How this grant's index holds content keys.
+    pub(crate) fn keys(&self) -> GrantKeys {
+        match &self.on_request {
+            Some(on_request) => GrantKeys::OnRequest(on_request.release.clone()),
+            None => GrantKeys::Carried,
+        }
+    }
+
+    /// Whether a contact is a member, or was offered to become one.
+    pub(crate) fn concerns(&self, contact: &ContactId) -> bool {
+        let mut offered = self.on_request.iter().flat_map(|o| &o.offered);
+        self.members.iter().any(|m| m.contact == *contact) || offered.any(|o| o == contact)
+    }
+
+    /// The envelopes of one contact, as a member or as an agent.
+    pub(crate) fn envelopes_of(&self, contact: &ContactId) -> impl Iterator<Item = &Digest> {
+        let members = self.members.iter().filter(|m| m.contact == *contact);
+        let agents = self
+            .on_request
+            .iter()
+            .flat_map(|on_request| &on_request.agents);
+        let agents = agents.filter(|agent| agent.contact == *contact);
+        // whoever is both finds the agent's first: it opens all that the member's does
+        (agents.flat_map(|agent| &agent.envelopes)).chain(members.flat_map(|m| &m.envelopes))
+    }
+
+    /// Every block that only this grant's members and agents need to find it.
+    pub(crate) fn envelopes(&self) -> Vec<Digest> {
+        let members = self.members.iter().flat_map(|member| &member.envelopes);
+        let agents = self
+            .on_request
+            .iter()
+            .flat_map(|on_request| &on_request.agents);
+        let agents = agents.flat_map(|agent| &agent.envelopes);
+        members.chain(agents).copied().collect()
+    }
+}
+
+/// What this vault's owner has answered on behalf of someone else, under one grant of theirs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChargeRecord {
+    /// The patient's vault.
+    pub(crate) vault: VaultId,
+    pub(crate) grant: GrantId,
+    /// Opens given.
+    pub(crate) opens: u64,
+    /// When the patient asked to give no more; certificates made after that count again.
+    pub(crate) closed: Option<u64>,
 }
 
 macro_rules! plain_item {
@@ -147,6 +323,7 @@ macro_rules! plain_item {
 
 plain_item!(ContactRecord);
 plain_item!(GrantRecord);
+plain_item!(ChargeRecord);
 
 /// The patient's view, in memory. Lists load page by page as they are needed.
 pub(crate) struct State {
@@ -156,6 +333,7 @@ pub(crate) struct State {
     pub(crate) audit: PageList<SealedEntry>,
     pub(crate) contacts: PageList<ContactRecord>,
     pub(crate) grants: PageList<GrantRecord>,
+    pub(crate) charges: PageList<ChargeRecord>,
     pub(crate) dummies: Vec<Digest>,
 }
 
@@ -196,11 +374,13 @@ impl State {
             secrets: VaultSecrets {
                 log: SecretKey::random(),
                 names: SecretKey::random(),
+                inbox: None,
             },
             records: PageList::new(vault, b"records"),
             audit: PageList::new(vault, b"audit"),
             contacts: PageList::new(vault, b"contacts"),
             grants: PageList::new(vault, b"grants"),
+            charges: PageList::new(vault, b"charges"),
             dummies: Vec::new(),
         }
     }
@@ -215,6 +395,7 @@ impl State {
             audit: self.audit.refs(),
             contacts: self.contacts.refs(),
             grants: self.grants.refs(),
+            charges: self.charges.refs(),
             dummies: self.dummies.clone(),
         }));
         fill(&root)
@@ -232,6 +413,7 @@ impl State {
             audit: PageList::stored(vault, b"audit", root.audit),
             contacts: PageList::stored(vault, b"contacts", root.contacts),
             grants: PageList::stored(vault, b"grants", root.grants),
+            charges: PageList::stored(vault, b"charges", root.charges),
             dummies: root.dummies,
         })
     }

@@ -333,6 +333,25 @@ fn thousands_of_records_are_removed_and_the_log_still_reads() {
 }
 
 #[test]
+fn versions_are_found_oldest_first_and_those_of_removed_records_are_gone() {
+    let mut w = world("Pat");
+    let all = ["a", "b", "c"].map(|name| record(name, name.as_bytes()));
+    w.vault.add_all(all).unwrap();
+    let [a, b, _] = w.vault.records().unwrap().try_into().unwrap();
+    let mut newer = record("a", b"a, amended");
+    newer.replaces = Some(a.record);
+    w.vault.add_all([newer]).unwrap();
+    let of_a = w.vault.versions(&a.record).unwrap();
+    let wanted = |entry: &IndexEntry| [a.record, b.record].contains(&entry.record);
+    let found = w.vault.find_versions(wanted).unwrap();
+    assert_eq!(found, [a.clone(), b.clone(), of_a[1].clone()]);
+    w.vault.remove_records(&[a.record]).unwrap();
+    let left = w.vault.find_versions(wanted).unwrap();
+    let left: Vec<_> = left.iter().map(|entry| entry.version).collect();
+    assert_eq!(left, [b.version]);
+}
+
+#[test]
 fn an_earlier_content_can_come_back_as_a_new_version() {
     let mut w = world("Pat");
     w.vault.add_all([record("a", b"one")]).unwrap();

@@ -48,7 +48,7 @@ impl<'v> Transaction<'v> {
     }
 
     /// A change that deletes nothing: for a recovery, whose blocks may hold more than the head that
-    /// was found names.
+    /// was found names, and for changes that somebody waits for.
     pub(super) fn begin_keeping(vault: &'v mut Vault) -> Result<Self, VaultError> {
         Self::prepare(vault, true)
     }
@@ -109,6 +109,11 @@ impl<'v> Transaction<'v> {
         self.renew |= self.now.saturating_add(HEAD_LIFETIME / 2) > self.vault.head.valid_until();
     }
 
+    /// Asks for a fresh head although nothing happened that the log tells of.
+    pub(super) fn renew_now(&mut self) {
+        self.renew = true;
+    }
+
     /// Puts a new block that the next head will keep.
     pub(super) fn put(&mut self, block: Block) -> Result<(), VaultError> {
         self.live.insert(block.cid().digest());
@@ -121,6 +126,11 @@ impl<'v> Transaction<'v> {
             .extend(blocks.iter().map(|block| block.cid().digest()));
         self.store.put(&blocks)?;
         Ok(())
+    }
+
+    /// Whether the vault holds a block of this digest.
+    pub(super) fn holds(&self, digest: &Digest) -> bool {
+        self.live.contains(digest)
     }
 
     /// Marks blocks that the next head no longer keeps.
@@ -248,7 +258,7 @@ impl<'v> Transaction<'v> {
                 PageList::stored(&vault, &grant_list(&grant.id), grant.pages.clone())
             });
             for entry in matching {
-                pages.push(&*store, entry.for_grant())?;
+                pages.push(&*store, entry.for_grant(&grant.keys())?)?;
             }
             self.act(Act::Joined {
                 grant: grant.id,
@@ -396,6 +406,14 @@ impl<'v> Transaction<'v> {
             v: 1,
             terms: grant.terms.clone(),
             pages: pages.clone(),
+            acceptances: (grant.on_request.iter())
+                .flat_map(|on_request| on_request.acceptances.clone())
+                .collect(),
+            agents: (grant.on_request.iter())
+                .flat_map(|on_request| &on_request.agents)
+                .filter(|agent| !agent.withdrawn)
+                .map(|agent| serde_bytes::ByteBuf::from(agent.certificate.clone()))
+                .collect(),
         };
         let plain = zeroize::Zeroizing::new(crate::codec::encode(&root));
         let (block, len) = seal_object(&grant.key, &root_context(vault, &grant.id), &plain)?;
@@ -425,6 +443,7 @@ impl<'v> Transaction<'v> {
         let mut blocks = state.records.save(&mut dropped)?;
         blocks.extend(state.contacts.save(&mut dropped)?);
         blocks.extend(state.grants.save(&mut dropped)?);
+        blocks.extend(state.charges.save(&mut dropped)?);
         blocks.extend(state.audit.save(&mut dropped)?);
         self.put_all(blocks)?;
         self.drop_blocks(dropped);
@@ -445,8 +464,8 @@ impl<'v> Transaction<'v> {
                 let Some((root, root_len)) = grant.root else {
                     continue;
                 };
-                let members = grant.members.iter().filter(|m| m.contact == contact.id);
-                pointers.extend(members.flat_map(|m| &m.envelopes).map(|envelope| Pointer {
+                let envelopes = grant.envelopes_of(&contact.id);
+                pointers.extend(envelopes.map(|envelope| Pointer {
                     grant: grant.id,
                     envelope: *envelope,
                     root,

@@ -1,10 +1,15 @@
-//! `medvault inbox`: what others have shared with you.
+//! `medvault inbox`: what others have shared with you, and what they have sent into your vault.
 
 mod accept;
+mod add;
+mod decline;
 mod forget;
 mod list;
+mod show;
 mod stick;
 mod sync;
+
+pub use sync::{has_offer, sync_one};
 
 use std::sync::Arc;
 
@@ -14,12 +19,15 @@ use vault_core::{Device, Home, Inbox};
 use crate::context::Context;
 use crate::error::{Exit, Result};
 
-/// What others have shared with you
+/// What others share with you, and what they deposit in your vault
 #[derive(Subcommand)]
 pub enum InboxCommand {
     Accept(accept::Accept),
     Sync(sync::Sync),
     List(list::List),
+    Show(show::Show),
+    Decline(decline::Decline),
+    Add(add::Add),
     Forget(forget::Forget),
 }
 
@@ -29,6 +37,9 @@ pub fn run(context: &Context, command: InboxCommand) -> Result<Exit> {
         InboxCommand::Accept(args) => accept::run(context, &args),
         InboxCommand::Sync(args) => sync::run(context, &args),
         InboxCommand::List(_) => list::run(context),
+        InboxCommand::Show(args) => show::run(context, &args),
+        InboxCommand::Decline(args) => decline::run(context, &args),
+        InboxCommand::Add(args) => add::run(context, &args),
         InboxCommand::Forget(args) => forget::run(context, &args),
     }
 }

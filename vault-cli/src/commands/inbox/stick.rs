@@ -3,11 +3,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use vault_core::{CarReader, Following, Stick, StickError, Ticket};
+use vault_core::{CarReader, FollowError, Following, Stick, StickError, Ticket};
 
 use super::sync::report;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
+use crate::network::with_evidence;
 use crate::{car, time};
 
 /// Whose files are taken.
@@ -60,16 +61,33 @@ pub fn take(context: &Context, path: &Path, input: impl Read, from: Senders<'_>)
     };
     let before = following.seq();
     let cache = home.cache()?;
-    let taken = stick
-        .take(
-            &ticket,
-            &mut following,
-            &device,
-            &*cache,
-            time::now(),
-            &mut |_| {},
-        )
-        .map_err(named)?;
+    let offered = [stick.head_bytes().to_vec()];
+    let taken = stick.take(
+        &ticket,
+        &mut following,
+        &device,
+        &*cache,
+        time::now(),
+        &mut |_| {},
+    );
+    let taken = taken.map_err(|error| {
+        let proves = matches!(
+            error,
+            StickError::Follow(FollowError::Forked(_) | FollowError::Older { .. })
+        );
+        let error = named(error);
+        match proves {
+            true => with_evidence(
+                Some(&context.out),
+                error,
+                &home,
+                &following,
+                &offered,
+                &*cache,
+            ),
+            false => error,
+        }
+    })?;
     inbox.accept(&ticket, name, time::now())?;
     inbox.remember(&following)?;
     report(context, &following, before, taken.advance, &taken.views)

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{Advance, Cid, Following, GrantView, Home, Inbox, Location};
+use vault_core::{Advance, Cid, FollowError, Following, GrantView, Home, Inbox, Location};
 
 use super::stick;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::network::{HeadArgs, Network, PlaceArgs, Places, prefetch};
-use crate::{files, show, time};
+use crate::{files, show};
 
 /// Fetch the newest of what is shared with you
 #[derive(Args)]
@@ -96,9 +96,13 @@ pub fn sync_one(
     contents: bool,
 ) -> Result<()> {
     let before = following.seq();
-    let advance = network.sync(home, inbox, following)?;
-    let source = network.source(home, following)?;
-    let views = following.grants(network.device(), &*source, time::now())?;
+    let newest = network.newest(home, inbox, following)?;
+    let (advance, source) = (newest.advance, newest.source);
+    let views = match newest.views {
+        // what was offered and not accepted shows nothing yet
+        Err(FollowError::NothingShared) if has_offer(following) => Vec::new(),
+        views => views?,
+    };
     let records = Following::records(&views);
     if contents {
         let cids: Vec<Cid> = records
@@ -111,7 +115,7 @@ pub fn sync_one(
         prefetch(&*source, &cids)?;
         for entry in records
             .iter()
-            .filter(|e| matches!(e.location, Location::Long { .. }))
+            .filter(|e| e.opens() && matches!(e.location, Location::Long { .. }))
         {
             following
                 .open_record(entry, source.clone())?
@@ -119,6 +123,18 @@ pub fn sync_one(
         }
     }
     report(context, following, before, advance, &views)
+}
+
+/// Whether an agreement waits for this reader's signature.
+pub fn has_offer(following: &Following) -> bool {
+    !offers(following).is_empty()
+}
+
+/// Grants of the agreements that wait for it.
+fn offers(following: &Following) -> Vec<String> {
+    let agreements = following.agreements().into_iter();
+    let waiting = agreements.filter(|held| held.accepted.is_none());
+    waiting.map(|held| held.grant.to_string()).collect()
 }
 
 /// Tells what is there now, and how it moved.
@@ -135,7 +151,7 @@ pub fn report(
             "name": following.name(), "vault": following.vault().to_string(),
             "head": following.seq(), "head_before": before,
             "grants": views.iter().map(|v| v.grant.to_string()).collect::<Vec<_>>(),
-            "records": records.len(),
+            "records": records.len(), "offered": offers(following),
             "log_size": following.checkpoint().0, "log_root": following.checkpoint().1.to_string(),
         }));
     }
@@ -144,6 +160,12 @@ pub fn report(
         Advance::Advanced { from: 0, to } => format!("head {to}"),
         Advance::Advanced { from, to } => format!("head {from} -> {to}"),
     };
+    if has_offer(following) {
+        context.out.note(format!(
+            "{} offers access on request: `medvault agreement list`",
+            show::line(following.name())
+        ));
+    }
     context.out.note(format!(
         "{}: {}, {} in {}",
         following.name(),

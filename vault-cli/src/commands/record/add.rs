@@ -95,7 +95,7 @@ pub fn run(context: &Context, args: Add) -> Result<Exit> {
 }
 
 /// Hands every input to the door.
-fn feed<S: Shelf>(
+pub fn feed<S: Shelf>(
     mut door: Door<'_>,
     shelf: &mut S,
     inputs: &[Input],
@@ -182,8 +182,29 @@ fn tell(
     if out.json {
         return out.json(&as_json(args, report, unread));
     }
+    tell_remarks(out, report, unread);
     let total = report.total();
     let refused = total.refused + unread.len() as u64;
+    if report.formats.len() > 1 || total.files > 1 {
+        out.note(table(report).trim_end());
+    }
+    if let (Some(meta), [id]) = (&report.first, &report.added[..])
+        && !args.dry_run
+    {
+        let ids = Ids::new(vault.records()?.iter().map(|entry| entry.record));
+        out.print(&format!(
+            "{}  {}  {}\n",
+            ids.short(id),
+            meta.kind.as_str(),
+            meta.title
+        ))?;
+    }
+    out.print(&format!("{}\n", sentence(total, refused, args.dry_run)))
+}
+
+/// Says what was refused and what is odd.
+pub fn tell_remarks(out: Output, report: &Report, unread: &[Refusal]) {
+    let refused = report.total().refused + unread.len() as u64;
     for refusal in unread.iter().take(PRINTED) {
         let text = format!(
             "{} {}: {}",
@@ -216,21 +237,6 @@ fn tell(
         PRINTED,
         "files about others",
     );
-    if report.formats.len() > 1 || total.files > 1 {
-        out.note(table(report).trim_end());
-    }
-    if let (Some(meta), [id]) = (&report.first, &report.added[..])
-        && !args.dry_run
-    {
-        let ids = Ids::new(vault.records()?.iter().map(|entry| entry.record));
-        out.print(&format!(
-            "{}  {}  {}\n",
-            ids.short(id),
-            meta.kind.as_str(),
-            meta.title
-        ))?;
-    }
-    out.print(&format!("{}\n", sentence(total, refused, args.dry_run)))
 }
 
 /// `12 records added, 3 derived, 4 already there, 1 refused`

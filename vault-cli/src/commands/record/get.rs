@@ -8,6 +8,7 @@ use serde_json::json;
 use vault_core::{OpenRecord, VersionId};
 
 use super::find::find;
+use super::shared::AskArgs;
 use super::source::FromArgs;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
@@ -35,6 +36,9 @@ pub struct Get {
 
     #[command(flatten)]
     from: FromArgs,
+
+    #[command(flatten)]
+    ask: AskArgs,
 }
 
 /// Runs the command.
@@ -50,6 +54,8 @@ pub fn run(context: &Context, args: &Get) -> Result<Exit> {
             .find(|v| v.version == id)
             .unwrap_or(entry);
     }
+    files::refuse_existing(&args.output, args.force)?;
+    records.unlock(context, std::slice::from_ref(&entry), &args.ask)?;
     let opened = records.open(&entry)?;
     if files::is_dash(&args.output) {
         if output::stdout_is_terminal() && !args.force && is_binary(&opened)? {

@@ -31,6 +31,32 @@ impl Intake {
         vault: &mut Vault,
         key_files: &[PathBuf],
     ) -> Result<Self> {
+        Self::about(
+            context,
+            home,
+            key_files,
+            Person::named(vault.name()),
+            patient(vault)?,
+        )
+    }
+
+    /// The same for files about somebody else, of whom only the name is known.
+    pub fn for_other(
+        context: &Context,
+        home: &Home,
+        key_files: &[PathBuf],
+        name: &str,
+    ) -> Result<Self> {
+        Self::about(context, home, key_files, Person::named(name), Vec::new())
+    }
+
+    fn about(
+        context: &Context,
+        home: &Home,
+        key_files: &[PathBuf],
+        owner: Person,
+        patient: Vec<Person>,
+    ) -> Result<Self> {
         let config = context.config(home)?.import;
         let files = match key_files.is_empty() {
             true => &config.issuer_keys[..],
@@ -40,12 +66,11 @@ impl Intake {
         for file in files {
             keys.merge(read_keys(file)?);
         }
-        let rules = config.sensitive.into_iter().map(|rule| rule.0);
         Ok(Self {
             keys,
-            sensitivity: Sensitivity::standard().with(rules),
-            owner: Person::named(vault.name()),
-            patient: patient(vault)?,
+            sensitivity: sensitivity(context, home)?,
+            owner,
+            patient,
         })
     }
 
@@ -56,6 +81,12 @@ impl Intake {
         door.owner = Some(self.owner.clone());
         door
     }
+}
+
+/// Which codes make a record sensitive: the built-in rules, and those of the settings.
+pub fn sensitivity(context: &Context, home: &Home) -> Result<Sensitivity> {
+    let rules = context.config(home)?.import.sensitive.into_iter();
+    Ok(Sensitivity::standard().with(rules.map(|rule| rule.0)))
 }
 
 fn read_keys(path: &Path) -> Result<IssuerKeys> {

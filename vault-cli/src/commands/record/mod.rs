@@ -1,14 +1,15 @@
 //! `medvault record`: put records in, look at them, take them out.
 
-mod add;
+pub(super) mod add;
 mod filter;
 mod find;
 mod get;
-mod input;
-mod intake;
+pub(super) mod input;
+pub(super) mod intake;
 mod label;
 mod list;
 mod remove;
+mod shared;
 mod show;
 mod source;
 mod update;
@@ -17,6 +18,7 @@ use clap::Subcommand;
 
 pub use filter::Filter;
 pub use find::find;
+pub use shared::AskArgs;
 pub use source::{FromArgs, Records};
 
 use crate::context::Context;

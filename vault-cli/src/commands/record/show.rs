@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::find::find;
+use super::shared::AskArgs;
 use super::source::FromArgs;
 use crate::context::Context;
 use crate::error::{Exit, Result};
@@ -21,6 +22,9 @@ pub struct Show {
     record: String,
     #[command(flatten)]
     from: FromArgs,
+
+    #[command(flatten)]
+    ask: AskArgs,
 }
 
 /// Runs the command.
@@ -28,6 +32,7 @@ pub fn run(context: &Context, args: &Show) -> Result<Exit> {
     let mut records = args.from.owner_or_anyone().open(context)?;
     let (newest, _) = find(&mut *records, &args.record)?;
     let versions = records.versions(&newest.record)?;
+    records.unlock(context, std::slice::from_ref(&newest), &args.ask)?;
     let opened = records.open(&newest)?;
     let header = opened.header();
     if context.out.json {

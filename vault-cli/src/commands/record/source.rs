@@ -3,17 +3,14 @@
 use std::sync::Arc;
 
 use clap::Args;
-use vault_core::{
-    CachedSource, Device, Following, GrantView, Home, IndexEntry, OpenRecord, RecentSource,
-    RecordId, Vault, VaultError, system_clock,
-};
+use vault_core::{Device, Home, IndexEntry, OpenRecord, RecordId, Vault, VaultError, system_clock};
 
+use super::shared::{AskArgs, Shared};
 use crate::commands::inbox;
 use crate::context::Context;
 use crate::error::Result;
 use crate::network::{HeadArgs, Network, PlaceArgs, Places};
 use crate::place;
-use crate::time;
 
 /// The option that chooses whose records.
 #[derive(Args)]
@@ -69,6 +66,12 @@ pub trait Records {
     /// Every version of one, oldest first.
     fn versions(&mut self, record: &RecordId) -> Result<Vec<IndexEntry>>;
 
+    /// Asks for the keys of those among `entries` whose keys are given out on request; each is an
+    /// open. Lists and searches never ask, whatever opens contents does so first.
+    fn unlock(&mut self, _: &Context, _: &[IndexEntry], _: &AskArgs) -> Result<()> {
+        Ok(())
+    }
+
     /// Opens a version's content.
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord>;
 
@@ -109,54 +112,6 @@ impl Records for Vault {
     }
 }
 
-/// What one person shared.
-struct Shared {
-    following: Following,
-    views: Vec<GrantView>,
-    source: Arc<CachedSource>,
-    network: Arc<Network>,
-}
-
-impl Records for Shared {
-    fn records(&mut self) -> Result<Vec<IndexEntry>> {
-        Ok(Following::records(&self.views))
-    }
-
-    fn versions(&mut self, record: &RecordId) -> Result<Vec<IndexEntry>> {
-        let entries = self.views.iter().flat_map(|view| &view.entries);
-        let mut found: Vec<IndexEntry> = Vec::new();
-        for entry in entries.filter(|entry| entry.record == *record) {
-            if found.iter().all(|known| known.version != entry.version) {
-                found.push(entry.clone());
-            }
-        }
-        if found.is_empty() {
-            Err(VaultError::NoRecord(*record).into())
-        } else {
-            Ok(found)
-        }
-    }
-
-    fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
-        Ok(self.following.open_record(entry, self.source.clone())?)
-    }
-
-    fn owner(&self) -> Option<String> {
-        Some(self.following.name().to_owned())
-    }
-
-    fn opener(&self) -> Opening<'_> {
-        let recent = Arc::new(RecentSource::new(self.source.clone()));
-        Box::new(move |entry| Ok(self.following.open_record(entry, recent.clone())?))
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        self.network.close();
-    }
-}
-
 /// Several people's records, searched in order.
 struct Several(Vec<Box<dyn Records>>);
 
@@ -186,6 +141,11 @@ impl Records for Several {
         self.first(|records| records.versions(record))
     }
 
+    fn unlock(&mut self, context: &Context, entries: &[IndexEntry], ask: &AskArgs) -> Result<()> {
+        let mut all = self.0.iter_mut();
+        all.try_for_each(|records| records.unlock(context, entries, ask))
+    }
+
     fn open(&self, entry: &IndexEntry) -> Result<OpenRecord> {
         let mut last = None;
         for records in &self.0 {
@@ -211,7 +171,7 @@ impl Owner {
             Whose::From(name) => {
                 let (home, device, inbox) = inbox::open(context)?;
                 let network = network(&home, device)?;
-                Ok(Box::new(shared(&home, &network, inbox.find(name)?)?))
+                Ok(Box::new(Shared::open(&home, &network, inbox.find(name)?)?))
             }
             Whose::Anyone => {
                 let (home, device, inbox) = inbox::open(context)?;
@@ -221,7 +181,7 @@ impl Owner {
                 let network = network(&home, device)?;
                 for following in inbox.list() {
                     // what cannot be had from one sender does not keep the others' from view
-                    if let Ok(shared) = shared(&home, &network, following) {
+                    if let Ok(shared) = Shared::open(&home, &network, following) {
                         all.push(Box::new(shared));
                     }
                 }
@@ -229,15 +189,4 @@ impl Owner {
             }
         }
     }
-}
-
-fn shared(home: &Home, network: &Arc<Network>, following: &Following) -> Result<Shared> {
-    let source = network.source(home, following)?;
-    let views = following.grants(network.device(), &*source, time::now())?;
-    Ok(Shared {
-        following: following.clone(),
-        views,
-        source,
-        network: network.clone(),
-    })
 }

@@ -1,5 +1,8 @@
 //! `medvault serve`: the patient's node, online.
 
+pub mod access;
+mod charges;
+mod deposits;
 mod publishers;
 mod readers;
 mod start;
@@ -11,7 +14,9 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use vault_core::{Home, NodeAddress, PublicKey, Vault, VaultStorage, system_clock};
+use vault_core::{
+    Home, NodeAddress, PublicKey, Vault, VaultStorage, WaitingDeposits, system_clock,
+};
 use vault_http::KuboNode;
 use vault_node::Node;
 
@@ -19,10 +24,14 @@ use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::local_socket;
 use crate::log::{Event, Format, Level, Log};
+use crate::network::agents::Rounds;
 use crate::network::{HeadArgs, PlaceArgs, Places};
 use crate::node;
 use crate::place;
 use crate::publish::{Attempt, Publishing};
+use access::{Counts, Lodging};
+use charges::HomeCharges;
+use deposits::Deposits;
 use readers::HomeReaders;
 use start::Plan;
 use status::State;
@@ -37,7 +46,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serve the vault's blocks and head to those it is shared with
 ///
-/// Runs until it is interrupted. Blocks are ciphertext and go to whoever names them, with --private
+/// Runs until it is interrupted, and answers requests for keys under grants on request. Blocks are ciphertext and go to whoever names them, with --private
 /// only to those who hold a grant; the head says nothing about what is in the vault. Other commands
 /// work as usual meanwhile.
 #[derive(Args)]
@@ -94,12 +103,32 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
                 .hint("leave --private away, or `medvault move home`"),
         );
     }
-    let node = start::start(&home, &vault, &plan, kubo.is_none())?;
-    node.set_readers(HomeReaders::new(Vault::open(
+    let lodging = Lodging {
+        home: home.clone(),
         storage,
-        device.clone(),
-        clock.clone(),
-    )?));
+        device: device.clone(),
+        clock: clock.clone(),
+    };
+    let log = Log {
+        format: args.log,
+        level: if context.out.quiet {
+            args.log_level.min(Level::Warn)
+        } else {
+            args.log_level
+        },
+    };
+    let counts = Arc::new(Counts::default());
+    let places = Places::of(context, &home, &PlaceArgs::default(), &HeadArgs::default())?;
+    let charges = HomeCharges::start(&home, &device, &places, log);
+    let desk = access::open_desk(context, &lodging, Box::new(charges), log, &counts)?;
+    let node = start::start(&home, &vault, &plan, kubo.is_none())?;
+    node.set_readers(HomeReaders::new(lodging.vault()?));
+    node.set_access_handler(desk);
+    let waiting = WaitingDeposits::open(Arc::new(home.clone()), &device)?;
+    let mut taking = lodging.vault()?;
+    // what came just before a kill is waiting and not in the log
+    taking.note_arrivals(&waiting)?;
+    node.set_deposits(Arc::new(Deposits::new(taking, waiting, log)));
     // readers fetch the blocks from where they are
     let blocks_at = kubo.as_ref().map(KuboNode::address).transpose()?;
     let address = seen_from_outside(node.address(), blocks_at.as_ref());
@@ -111,24 +140,16 @@ pub fn run(context: &Context, args: &Serve) -> Result<Exit> {
         let _ = stop.send(());
     })
     .map_err(std::io::Error::other)?;
-    let places = Places::of(context, &home, &PlaceArgs::default(), &HeadArgs::default())?;
     let begun = Instant::now();
     let node = Arc::new(node);
-    let log = Log {
-        format: args.log,
-        level: if context.out.quiet {
-            args.log_level.min(Level::Warn)
-        } else {
-            args.log_level
-        },
-    };
+    let _rounds = Rounds::start(lodging.vault()?, log);
     let publishing = Publishing::start(
         publishers::configured(&node, &device, &places, kubo, plan.is_private()),
         &device.ipns_key(),
         &clock,
         &(Arc::new(move |attempt| log.write(attempt_event(attempt))) as Arc<_>),
     );
-    let state = Arc::new(State::new(begun, plan.is_private(), vault.head()));
+    let state = Arc::new(State::new(begun, plan.is_private(), vault.head(), counts));
     let standings = Box::new(publishing.standings());
     let socket = status::open_socket(context, &home, &node, &state, standings);
     start::announce(context, log, &address)?;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use vault_core::{Head, Home};
 use vault_node::Node;
 
+use super::access::Counts;
 use crate::context::Context;
 use crate::local_socket::StatusSocket;
 use crate::publish::Standing;
@@ -18,15 +19,17 @@ pub struct State {
     begun: Instant,
     private: bool,
     head: AtomicU64,
+    access: Arc<Counts>,
 }
 
 impl State {
     /// At the start, with the first head.
-    pub fn new(begun: Instant, private: bool, head: &Head) -> Self {
+    pub fn new(begun: Instant, private: bool, head: &Head, access: Arc<Counts>) -> Self {
         Self {
             begun,
             private,
             head: head.seq().into(),
+            access,
         }
     }
 
@@ -63,7 +66,7 @@ fn status(node: &Node, state: &State, standings: &[Standing]) -> Value {
         "blocks_sent": bitswap.blocks_sent + iroh.blocks_sent,
         "bytes_sent": bitswap.bytes_sent + iroh.bytes_sent,
         "blocks_sent_bitswap": bitswap.blocks_sent, "blocks_sent_iroh": iroh.blocks_sent,
-        "refused": iroh.refused,
+        "refused": iroh.refused, "access": state.access.to_json(),
         "addrs": address.addrs, "endpoint_addrs": address.endpoint_addrs,
         "relays": address.relays,
         "relay_connected": (iroh.relays > 0).then_some(iroh.relay_connected),

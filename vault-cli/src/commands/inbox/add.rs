@@ -1,0 +1,101 @@
+//! `medvault inbox add`.
+
+use std::io::{Read, Seek as _, Write as _};
+use std::path::Path;
+
+use clap::Args;
+use serde_json::json;
+use vault_core::{CarReader, CarStore, DepositTicket, Parcel, WaitingDeposit};
+
+use crate::context::Context;
+use crate::deposits::{TicketSource, WaitingRoom};
+use crate::error::{Error, Exit, Result};
+use crate::network::PeersFetch;
+use crate::{files, show};
+
+/// Longest accepted ticket text, in bytes.
+const MAX_TICKET: u64 = 1 << 20;
+
+/// Take in a deposit that came as a file or a ticket; it waits for your decision
+///
+/// A file must be from a contact. With a ticket, the deposit is fetched from the sender's node, no
+/// more than the contact may send.
+#[derive(Args)]
+pub struct Add {
+    /// The deposit's file, its ticket, a file that holds the ticket, or `-` for standard input
+    #[arg(value_name = "FILE|TICKET|-")]
+    from: String,
+}
+
+/// Runs the command.
+pub fn run(context: &Context, args: &Add) -> Result<Exit> {
+    if DepositTicket::may_be(&args.from) {
+        return fetch(context, &args.from);
+    }
+    let path = Path::new(&args.from);
+    let (beginning, input) = files::peek(path).map_err(|error| {
+        error.hint("give the deposit's file, its ticket, or `-` for standard input")
+    })?;
+    if CarReader::<&[u8]>::may_begin(&beginning) {
+        return take(context, path, input);
+    }
+    let text = files::read_text_from(path, input, MAX_TICKET)?;
+    if !DepositTicket::may_be(&text) {
+        let what = format!("{}: neither a deposit nor its ticket", path.display());
+        return Err(Error::new(Exit::Failure, "not-a-deposit", what)
+            .hint("`medvault inbox accept` is for what somebody shares with you"));
+    }
+    fetch(context, &text)
+}
+
+/// Takes a parcel that is a file. What cannot be read twice is written down first.
+fn take(context: &Context, path: &Path, mut input: impl Read) -> Result<Exit> {
+    let mut room = WaitingRoom::open(context)?;
+    let named = |error| Error::file(path, &error);
+    let file = match path.is_file() {
+        true => std::fs::File::open(path).map_err(named)?,
+        false => {
+            let mut copy = tempfile::tempfile()?;
+            std::io::copy(&mut input, &mut copy)?;
+            copy.flush()?;
+            copy.rewind()?;
+            copy
+        }
+    };
+    let added = room.vault.add_deposit(Parcel::open(file)?, &room.waiting)?;
+    tell(context, room, &added)
+}
+
+fn fetch(context: &Context, text: &str) -> Result<Exit> {
+    let mut room = WaitingRoom::open(context)?;
+    let ticket = room.vault.open_deposit_ticket(text)?;
+    let folder = tempfile::tempdir()?;
+    let scratch = CarStore::open(folder.path())?;
+    let source = TicketSource(PeersFetch::start(vec![ticket.node.clone()])?);
+    let added = room
+        .vault
+        .fetch_deposit(&ticket, &source, &scratch, &room.waiting)?;
+    tell(context, room, &added)
+}
+
+fn tell(context: &Context, mut room: WaitingRoom, added: &WaitingDeposit) -> Result<Exit> {
+    room.deposits = room.waiting.list()?;
+    let from = room.vault.depositor_name(&added.owner)?;
+    if context.out.json {
+        context.out.json(&json!({
+            "deposit": added.deposit.to_string(), "from": from, "bytes": added.bytes,
+        }))?;
+        return Ok(Exit::Ok);
+    }
+    let id = room.ids().short(added.deposit);
+    context.out.print(&format!(
+        "deposit {id} from {}, {}\n",
+        from.unwrap_or_default(),
+        show::bytes(added.bytes)
+    ))?;
+    context.out.note(format!(
+        "Look at it with `medvault inbox show {id}`, then `medvault inbox accept {id}` or \
+         `medvault inbox decline {id}`"
+    ));
+    Ok(Exit::Ok)
+}
