@@ -3,6 +3,7 @@
 //! Run with `cargo bench -p vault-core --bench costs -- [--quick] [--only NAME] [--dir DIR] [--json]`.
 //! See `benches/README.md`.
 
+mod access;
 mod add;
 mod child;
 mod data;
@@ -38,7 +39,7 @@ struct Plan {
 type Part = fn(&Plan, &mut Table) -> Fallible<()>;
 
 /// The parts of the run, by the name that `--only` takes.
-const PARTS: [(&str, Part); 9] = [
+const PARTS: [(&str, Part); 11] = [
     ("add", add::large),
     ("memory", add::memory),
     ("small", add::small),
@@ -48,6 +49,8 @@ const PARTS: [(&str, Part); 9] = [
     ("list", read::list),
     ("range", read::range),
     ("open", read::open),
+    ("access", access::on_request),
+    ("log", access::long_log),
 ];
 
 fn main() -> Fallible<()> {

@@ -5,6 +5,7 @@
 //! `benches/README.md`.
 #![allow(dead_code)] // parts of the other benchmark are used here too
 
+mod access;
 #[path = "../costs/data.rs"]
 mod data;
 mod grant;
@@ -44,6 +45,7 @@ fn main() -> Fallible<()> {
         large: if quick { 16 << 20 } else { 256 << 20 },
     };
     let mut table = Table::new(args.iter().any(|arg| arg == "--json"));
+    access::warm(&plan, &mut table)?;
     grant::small(&plan, &mut table)?;
     grant::large(&plan, &mut table)?;
     table.finish();
