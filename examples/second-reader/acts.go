@@ -81,6 +81,71 @@ type (
 		Canaries   uint64 `cbor:"canaries" json:"canaries"`
 		Confidence uint64 `cbor:"confidence" json:"confidence"`
 	}
+	actAgreed struct {
+		Grant      id16 `cbor:"grant" json:"grant"`
+		Reader     id32 `cbor:"reader" json:"reader"`
+		Terms      id32 `cbor:"terms" json:"terms"`
+		Acceptance id32 `cbor:"acceptance" json:"acceptance"`
+	}
+	// actAsked is what was asked: all that released says, and most of denied.
+	actAsked struct {
+		Grant    id16    `cbor:"grant" json:"grant"`
+		Reader   id32    `cbor:"reader" json:"reader"`
+		Versions []id16  `cbor:"versions" json:"versions"`
+		Purpose  *string `cbor:"purpose" json:"purpose"`
+		Request  id32    `cbor:"request" json:"request"`
+		Vault    *id32   `cbor:"vault,omitempty" json:"vault,omitempty"`
+		Via      *actVia `cbor:"via,omitempty" json:"via,omitempty"`
+	}
+	actVia struct {
+		Agent id32   `cbor:"agent" json:"agent"`
+		Index uint64 `cbor:"index" json:"index"`
+		Time  uint64 `cbor:"time" json:"time"`
+	}
+	actDenied struct {
+		Asked  actAsked `cbor:"asked" json:"asked"`
+		Reason string   `cbor:"reason" json:"reason"`
+	}
+	actReceipted struct {
+		Release uint64 `cbor:"release" json:"release"`
+		Reader  id32   `cbor:"reader" json:"reader"`
+		Receipt id32   `cbor:"receipt" json:"receipt"`
+		Opened  bool   `cbor:"opened" json:"opened"`
+	}
+	actAgentAdded struct {
+		Grant id16    `cbor:"grant" json:"grant"`
+		Agent id32    `cbor:"agent" json:"agent"`
+		Opens *uint64 `cbor:"opens" json:"opens"`
+		Until uint64  `cbor:"until" json:"until"`
+	}
+	actAgentRemoved struct {
+		Grant id16 `cbor:"grant" json:"grant"`
+		Agent id32 `cbor:"agent" json:"agent"`
+	}
+	actAgentReported struct {
+		Grant  id16   `cbor:"grant" json:"grant"`
+		Agent  id32   `cbor:"agent" json:"agent"`
+		Opens  uint64 `cbor:"opens" json:"opens"`
+		Closed bool   `cbor:"closed" json:"closed"`
+	}
+	actDepositLimit struct {
+		Contact id32   `cbor:"contact" json:"contact"`
+		Bytes   uint64 `cbor:"bytes" json:"bytes"`
+	}
+	actDeposited struct {
+		Contact id32   `cbor:"contact" json:"contact"`
+		Deposit id16   `cbor:"deposit" json:"deposit"`
+		Bytes   uint64 `cbor:"bytes" json:"bytes"`
+	}
+	actDepositAccepted struct {
+		Contact id32   `cbor:"contact" json:"contact"`
+		Deposit id16   `cbor:"deposit" json:"deposit"`
+		Count   uint64 `cbor:"count" json:"count"`
+	}
+	actDepositDeclined struct {
+		Contact id32 `cbor:"contact" json:"contact"`
+		Deposit id16 `cbor:"deposit" json:"deposit"`
+	}
 )
 
 var acts = map[string]func() any{
@@ -99,17 +164,68 @@ var acts = map[string]func() any{
 	"pinned":           func() any { return &actPinned{} },
 	"unpinned":         func() any { return &actUnpinned{} },
 	"pin-verified":     func() any { return &actPinVerified{} },
+	"agreed":           func() any { return &actAgreed{} },
+	"released":         func() any { return &actAsked{} },
+	"denied":           func() any { return &actDenied{} },
+	"receipted":        func() any { return &actReceipted{} },
+	"agent-added":      func() any { return &actAgentAdded{} },
+	"agent-removed":    func() any { return &actAgentRemoved{} },
+	"agent-reported":   func() any { return &actAgentReported{} },
+	"deposit-limit":    func() any { return &actDepositLimit{} },
+	"deposited":        func() any { return &actDeposited{} },
+	"deposit-accepted": func() any { return &actDepositAccepted{} },
+	"deposit-declined": func() any { return &actDepositDeclined{} },
+}
+
+// parseEntry decodes one entry.
+func parseEntry(wire []byte) (*auditEntry, error) {
+	e := &auditEntry{}
+	if len(wire) > 64<<10 {
+		return nil, fmt.Errorf("%d bytes", len(wire))
+	}
+	if err := decode(wire, e); err != nil {
+		return nil, err
+	}
+	if len(e.Act) != 1 {
+		return nil, fmt.Errorf("%d acts", len(e.Act))
+	}
+	for name, fields := range e.Act {
+		e.name = name
+		if known := acts[name]; known != nil {
+			e.fields = known()
+			if err := decode(fields, e.fields); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+		} else if err := checkItem(fields); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return e, e.check()
+}
+
+// check is for what the field tables do not say.
+func (e *auditEntry) check() error {
+	var asked *actAsked
+	switch act := e.fields.(type) {
+	case *actAsked:
+		asked = act
+	case *actDenied:
+		asked = &act.Asked
+	default:
+		return nil
+	}
+	if asked.Vault != nil && asked.Via != nil {
+		return fmt.Errorf("%s: reported by an agent, and yet in an agent's log", e.name)
+	}
+	return checkPurpose(asked.Purpose)
 }
 
 // parseEntries decodes the entries of the log and checks their order.
 func parseEntries(raw [][]byte) ([]auditEntry, error) {
 	all := make([]auditEntry, len(raw))
 	for i, wire := range raw {
-		e := &all[i]
-		if len(wire) > 64<<10 {
-			return nil, fmt.Errorf("log entry %d: %d bytes", i, len(wire))
-		}
-		if err := decode(wire, e); err != nil {
+		e, err := parseEntry(wire)
+		if err != nil {
 			return nil, fmt.Errorf("log entry %d: %w", i, err)
 		}
 		if e.Index != uint64(i) {
@@ -118,18 +234,7 @@ func parseEntries(raw [][]byte) ([]auditEntry, error) {
 		if i > 0 && e.Time < all[i-1].Time {
 			return nil, fmt.Errorf("log entry %d is older than the one before", i)
 		}
-		if len(e.Act) != 1 {
-			return nil, fmt.Errorf("log entry %d: %d acts", i, len(e.Act))
-		}
-		for name, fields := range e.Act {
-			e.name = name
-			if known := acts[name]; known != nil {
-				e.fields = known()
-				if err := decode(fields, e.fields); err != nil {
-					return nil, fmt.Errorf("log entry %d, %s: %w", i, name, err)
-				}
-			}
-		}
+		all[i] = *e
 	}
 	return all, nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,20 +38,113 @@ func (k noteKey) Verify(message, signature []byte) bool {
 	return verifyStrict(k.key, message, signature) == nil
 }
 
-// openCheckpoint verifies a C2SP tlog-checkpoint of this vault.
+// cosignerKey verifies the countersignature of a reader (C2SP tlog-cosignature).
+type cosignerKey struct{ noteKey }
+
+func (k cosignerKey) KeyHash() uint32 {
+	sum := sha256.Sum256([]byte(k.name + "\n\x04" + string(k.key[:])))
+	return binary.BigEndian.Uint32(sum[:])
+}
+
+func (k cosignerKey) Verify(message, signature []byte) bool {
+	if len(signature) < 8 {
+		return false
+	}
+	time, signature := binary.BigEndian.Uint64(signature), signature[8:]
+	signed := fmt.Sprintf("cosignature/v1\ntime %d\n%s", time, message)
+	return time < 1<<63 && verifyStrict(k.key, []byte(signed), signature) == nil
+}
+
+// logName is the origin of a vault's log, and the name under which its owner's devices sign notes.
+func logName(vault id32) string { return "medvault/" + vault.String() }
+
+// openCheckpoint verifies a C2SP tlog-checkpoint of this vault that this key signed.
 func openCheckpoint(wire []byte, vault, signer id32) (tree, error) {
-	origin := "medvault/" + vault.String()
-	if len(wire) > 8<<10 {
-		return tree{}, fmt.Errorf("a checkpoint of %d bytes", len(wire))
+	t, _, err := openCheckpointBy(wire, vault, []id32{signer})
+	return t, err
+}
+
+// openCheckpointBy verifies a checkpoint that one of these keys signed, and tells which.
+func openCheckpointBy(wire []byte, vault id32, keys []id32) (t tree, signer id32, err error) {
+	origin := logName(vault)
+	var known []note.Verifier
+	for _, key := range distinct(keys) {
+		known = append(known, noteKey{origin, key})
 	}
-	opened, err := note.Open(wire, note.VerifierList(noteKey{origin, signer}))
+	opened, err := openNote(wire, known)
 	if err != nil {
-		return tree{}, fmt.Errorf("checkpoint: %w", err)
+		return t, signer, err
 	}
-	if count := len(opened.Sigs) + len(opened.UnverifiedSigs); count > 16 {
-		return tree{}, fmt.Errorf("checkpoint: %d signatures", count)
+	for _, key := range keys {
+		if (noteKey{origin, key}).KeyHash() == opened.Sigs[0].Hash {
+			signer = key
+		}
 	}
-	lines := strings.Split(opened.Text, "\n")
+	t, err = parseCheckpoint(opened.Text, origin)
+	return t, signer, err
+}
+
+// openWitness verifies a checkpoint of the log of one list's vault that the owner of another
+// countersigned, with a key of that list or one that is not known here.
+func openWitness(wire []byte, log, witness *signers) (tree, error) {
+	t, _, err := openCheckpointBy(wire, log.vault(), log.all())
+	if err != nil {
+		return t, err
+	}
+	name := logName(witness.vault())
+	var known []note.Verifier
+	for _, key := range distinct(witness.all()) {
+		known = append(known, cosignerKey{noteKey{name, key}})
+	}
+	opened, err := openNote(wire, known)
+	var unverified *note.UnverifiedNoteError
+	if errors.As(err, &unverified) {
+		opened, err = unverified.Note, nil
+	}
+	if err != nil {
+		return t, err
+	}
+	lines := append(opened.Sigs, opened.UnverifiedSigs...)
+	if !slices.ContainsFunc(lines, func(s note.Signature) bool { return s.Name == name }) {
+		return t, errors.New("checkpoint: the contact did not countersign it")
+	}
+	return t, nil
+}
+
+// openNote opens a signed note of which no key signs twice.
+func openNote(wire []byte, known []note.Verifier) (*note.Note, error) {
+	if len(wire) > 8<<10 {
+		return nil, fmt.Errorf("a checkpoint of %d bytes", len(wire))
+	}
+	opened, err := note.Open(wire, note.VerifierList(known...))
+	var unverified *note.UnverifiedNoteError
+	if errors.As(err, &unverified) {
+		opened = unverified.Note
+	}
+	if opened == nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	type line struct {
+		name string
+		hash uint32
+	}
+	lines := map[line]bool{}
+	for _, s := range append(opened.Sigs, opened.UnverifiedSigs...) {
+		lines[line{s.Name, s.Hash}] = true
+	}
+	// the library drops what repeats a line
+	written := bytes.Count(wire[len(opened.Text):], []byte("\n")) - 1
+	if written > 16 || written != len(lines) {
+		return nil, fmt.Errorf("checkpoint: %d signatures of %d keys", written, len(lines))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return opened, nil
+}
+
+func parseCheckpoint(text, origin string) (tree, error) {
+	lines := strings.Split(text, "\n")
 	if len(lines) != 4 || lines[0] != origin || lines[3] != "" {
 		return tree{}, errors.New("checkpoint: of another log, or with further lines")
 	}
@@ -61,6 +155,9 @@ func openCheckpoint(wire []byte, vault, signer id32) (tree, error) {
 	root, err := base64.StdEncoding.Strict().DecodeString(lines[2])
 	if err != nil || len(root) != 32 {
 		return tree{}, errors.New("checkpoint: a malformed root")
+	}
+	if size == 0 && [32]byte(root) != hash() {
+		return tree{}, errors.New("checkpoint: a root of nothing")
 	}
 	return tree{size, [32]byte(root)}, nil
 }
@@ -163,7 +260,11 @@ func fullTile(hashes []byte) tlog.Hash {
 
 // leafHash commits to an entry with its salt (11.2).
 func leafHash(salts [32]byte, index uint64, entry []byte) tlog.Hash {
-	salt := hash(salts[:], u64(index))
+	return saltedLeaf(hash(salts[:], u64(index)), entry)
+}
+
+// saltedLeaf is the same for who has the salt of one entry only.
+func saltedLeaf(salt [32]byte, entry []byte) tlog.Hash {
 	commitment := hash([]byte("medvault/v1/log-leaf\x00"), salt[:], entry)
 	return tlog.RecordHash(commitment[:])
 }

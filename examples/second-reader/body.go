@@ -27,6 +27,9 @@ type body struct {
 // openBody finds the body of an entry, opens it and checks its header (8, 8.1). The signers list is
 // that of the vault; of a foreign author the signature alone is checked.
 func openBody(store *blocks, vault id32, list *signers, e *entry) (*body, error) {
+	if e.wrapped != nil {
+		return nil, errOnRequest
+	}
 	fields := [][]byte{vault[:], e.record[:], e.version[:], []byte(e.kind)}
 	bodyContext := context("body", fields...)
 	b := &body{digest: sha256.New(), same: newSameHash(e.mediaType)}
@@ -112,7 +115,7 @@ func (b *body) readHeader(wire []byte, vault id32, list *signers, e *entry) erro
 	if err := h.check(); err != nil {
 		return fmt.Errorf("record-header: %w", err)
 	}
-	return e.compare(h)
+	return e.compare(h, h.Author != list.Owner)
 }
 
 // Read gives the content. Its end is reported only when the digest and the padding are right.

@@ -11,7 +11,7 @@ medvault=$(cd "$(dirname "$1")" && pwd)/$(basename "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 sample=$here/../sample-patient
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+trap 'stop patient helper; rm -rf "$work"' EXIT
 trap 'exit 1' INT TERM
 cd "$work"
 
@@ -24,13 +24,35 @@ count() { wc -l < "$1" | tr -d ' '; }
 # The text field NAME of each line of JSON.
 field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p"; }
 
+# Serves the home of one person on loopback, until stop is told to end it.
+serve() {
+    "$medvault" --home "$work/$1" --passphrase-file "$work/$1.pass" --no-input serve \
+        --listen /ip4/127.0.0.1/tcp/0 --listen-heads 127.0.0.1:0 > "$1.serve" 2>&1 &
+    echo "$!" > "$1.node"
+    waited=0
+    until grep -qs "stop with" "$1.serve"; do
+        [ $((waited += 1)) -lt 150 ] || fail "the node of $1 does not start: $(cat "$1.serve")"
+        sleep 0.2
+    done
+}
+stop() {
+    for name in "$@"; do
+        [ -f "$work/$name.node" ] || continue
+        node=$(cat "$work/$name.node")
+        rm "$work/$name.node"
+        kill "$node" && wait "$node" || true
+    done
+}
+
 (cd "$here" && go build -o "$work/reader" .)
 ok "the reader builds"
 
 echo "a passphrase of the patient" > patient.pass
 echo "a passphrase of the doctor" > doctor.pass
+echo "a passphrase of the helper" > helper.pass
 patient() { "$medvault" --home "$work/patient" --passphrase-file "$work/patient.pass" --no-input "$@"; }
 doctor() { "$medvault" --home "$work/doctor" --passphrase-file "$work/doctor.pass" --no-input "$@"; }
+helper() { "$medvault" --home "$work/helper" --passphrase-file "$work/helper.pass" --no-input "$@"; }
 by_words() { command=$1; shift; quiet "$work/reader" "$command" -words "$work/patient.words" "$@" "$work/patient/blocks"; }
 by_identity() { command=$1; shift; quiet "$work/reader" "$command" -identity "$work/patient/identity.age" -passphrase-file "$work/patient.pass" "$@" "$work/patient/blocks"; }
 as_doctor() { "$work/reader" grant -ticket "$1" -identity "$work/doctor/identity.age" -passphrase-file "$work/doctor.pass" -json -out "$2" "$work/patient/blocks"; }
@@ -53,6 +75,18 @@ quiet patient -q contact verify doctor --yes > act.out
 quiet patient -q share --with doctor --kind Observation --kind Document --category other -o standing.ticket > act.out
 quiet patient -q share --with doctor --category vitals --snapshot --expires 30d --purpose TREAT -o snapshot.ticket > act.out
 
+# The doctor deposits a result whose label the patient's own rules find, and a longer file.
+cat > files/hiv.json << 'END'
+{"resourceType":"Observation","status":"final","code":{"coding":[{"system":"http://loinc.org","code":"7917-8"}],"text":"Antibodies"}}
+END
+head -c 600000 /dev/urandom > files/report.bin
+quiet doctor -q contact add mira patient/card > act.out
+quiet doctor -q deposit files/hiv.json files/report.bin --to mira --yes -m "your results" -o deposit.car > act.out
+quiet patient -q contact limit doctor --deposits 10MB > act.out
+quiet patient --json inbox add deposit.car > deposit.json
+quiet patient -q inbox accept "$(field deposit < deposit.json)" > act.out
+ok "a deposit is taken"
+
 # Compares every file that the reader wrote with what the program gives, whole files also with the
 # originals.
 compare() {
@@ -62,7 +96,7 @@ compare() {
         cmp -s got.bin "$1/$record" || fail "$2: record $record differs"
         rm got.bin
     done
-    for name in note.txt scan.bin film.bin edge.bin; do
+    for name in note.txt scan.bin film.bin edge.bin report.bin; do
         record=$(grep "\"title\":\"$name\"" list.json | field record)
         cmp -s "files/$name" "$1/$record" || fail "$2: $name differs from the original"
     done
@@ -79,7 +113,7 @@ check_vault() {
         patient --json record list --all-versions > list.json
         same "$1, by $way: versions" "$(count read.json)" "$(count list.json)"
         "by_$way" audit -json > read.json
-        patient --json audit log > log.json
+        patient --json audit log --all > log.json
         same "$1, by $way: log entries" "$(field act < read.json | tr '\n' ' ')" "$(field act < log.json | tr '\n' ' ')"
         "by_$way" sharing -json > read.json
         patient --json grant list > grants.json
@@ -138,6 +172,80 @@ same "receipts" "$(grep -c '"level":"rekey"' read.json)" 2
 
 quiet patient -q record remove "$hba1c" --yes > act.out
 check_vault "after a removal"
+
+# Access on request: offered, agreed to, opened by the patient's device and by an agent, taken back.
+quiet helper -q init --work-factor 10 --name "Hanna Helper" --words-out helper.words > act.out
+quiet helper -q contact add mira patient/card > act.out
+quiet helper -q contact add doctor doctor/card > act.out
+quiet patient -q contact add helper helper/card > act.out
+quiet patient -q contact verify helper --yes > act.out
+serve patient
+serve helper
+quiet patient -q share --with doctor --kind Observation --kind Document --on-request --may-deposit --max-opens 9 \
+    --starts 2024-01-01 --expires 30d --purpose TREAT --agent helper -o request.ticket > act.out
+if as_doctor request.ticket granted > granted.json 2> refused.err; then fail "the doctor reads before agreeing"; fi
+grep -q "not countersigned" refused.err || fail "the doctor is refused for another reason: $(cat refused.err)"
+quiet ./reader verify -words patient.words patient/blocks > verify.out
+ok "offered on request: $(cat verify.out)"
+patient --json grant list > grants.json
+grant=$(grep '"delivery":"on-request"' grants.json | field grant)
+quiet doctor -q inbox accept request.ticket > act.out
+quiet doctor -q agreement accept "$grant" > act.out
+quiet doctor -q inbox sync > act.out
+doctor --json record list --from "Mira Samplewright" > list.json
+rm -rf granted
+quiet as_doctor request.ticket granted > granted.json
+same "on request the doctor lists" "$(field record < granted.json | sort | tr '\n' ' ')" "$(field record < list.json | sort | tr '\n' ' ')"
+same "their keys are given out on request" "$(grep -c '"on_request":true' granted.json)" "$(count granted.json)"
+same "files without a key" "$(ls granted | wc -l | tr -d ' ')" 0
+opened=$(grep '"title":"HbA1c"' list.json | head -n 1 | field record)
+quiet doctor -q record get "$opened" --from "Mira Samplewright" -o got.bin > act.out
+rm got.bin
+
+quiet helper -q agent address > helper.address
+quiet patient -q agent add helper "$grant" --at helper.address --opens 3 --yes > agent.ticket
+quiet helper -q inbox accept agent.ticket > act.out
+quiet ./reader grant -ticket agent.ticket -identity helper/identity.age -passphrase-file helper.pass -json patient/blocks > agent.json
+grep -q "agent who answers" messages || fail "the helper is no agent: $(cat messages)"
+same "the agent can open every key of" "$(count agent.json)" "$(count granted.json)"
+quiet doctor -q inbox sync > act.out
+stop patient
+tries=0
+until doctor -q record get "$opened" --from "Mira Samplewright" -o got.bin > act.out 2> messages; do
+    [ $((tries += 1)) -lt 20 ] || fail "the agent gives no key: $(cat messages)"
+    sleep 1
+done
+rm got.bin
+quiet helper --json audit log --all > log.json
+same "in the agent's log" "$(field act < log.json | grep -c released)" 1
+quiet patient -q agent sync > act.out
+check_vault "on request"
+
+quiet patient --json audit log --all > log.json
+released=$(grep '"act":"released"' log.json | head -n 1 | sed -n 's/.*"index":\([0-9]*\).*/\1/p')
+vault=$(patient --json identity show | field vault)
+quiet patient -q audit prove "$released" -o released.tlog-proof > act.out
+quiet ./reader check-proof -vault "$vault" released.tlog-proof > proof.out
+grep -q " released " proof.out || fail "the proof: $(cat proof.out)"
+ok "proof: $(head -n 1 proof.out)"
+quiet patient -q audit evidence -o patient.evidence > act.out
+quiet ./reader check-evidence -vault "$vault" patient.evidence > proof.out
+ok "evidence: $(cat proof.out)"
+
+quiet patient -q agent remove helper "$grant" --yes > act.out
+if ./reader grant -ticket agent.ticket -identity helper/identity.age -passphrase-file helper.pass patient/blocks > agent.out 2> refused.err; then fail "the helper is still an agent"; fi
+quiet as_doctor request.ticket granted > granted.json
+check_vault "after the agent"
+quiet ./reader verify -words helper.words helper/blocks > verify.out
+ok "the agent's own vault: $(cat verify.out)"
+quiet ./reader sharing -words helper.words -json helper/blocks > read.json
+same "opens that the agent counts" "$(sed -n 's/^{"charge":.*"opens":\([0-9]*\).*/\1/p' read.json)" 1
+stop helper
+quiet patient -q revoke "$grant" --yes > act.out
+if as_doctor request.ticket granted > granted.json 2> refused.err; then fail "the doctor still lists after the revocation"; fi
+by_words sharing -json > read.json
+same "receipts of what was opened" "$(grep -c '"level":"rekey","vault":"[a-z2-7]*","opened":1' read.json)" 1
+check_vault "after the revocation on request"
 
 # A copy that lost its end is told from a whole one.
 size=$(wc -c < patient/blocks/segment-00000001.car)

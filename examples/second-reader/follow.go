@@ -15,20 +15,22 @@ import (
 
 // ticket is what a patient hands to a reader (10.6).
 type ticket struct {
-	V        version  `cbor:"v"`
-	Seq      uint64   `cbor:"seq"`
-	Name     string   `cbor:"name"`
-	Root     [32]byte `cbor:"root"`
-	Size     uint64   `cbor:"size"`
-	Node     node     `cbor:"node"`
-	IPNS     *id32    `cbor:"ipns,omitempty"`
-	Grant    id16     `cbor:"grant"`
-	Vault    id32     `cbor:"vault"`
-	Reader   id32     `cbor:"reader"`
-	Signer   id32     `cbor:"signer"`
-	Expires  *uint64  `cbor:"expires"`
-	Signers  []byte   `cbor:"signers"`
-	Relation [32]byte `cbor:"relation"`
+	V        version     `cbor:"v"`
+	Seq      uint64      `cbor:"seq"`
+	Name     string      `cbor:"name"`
+	Root     [32]byte    `cbor:"root"`
+	Size     uint64      `cbor:"size"`
+	Node     node        `cbor:"node"`
+	IPNS     *id32       `cbor:"ipns,omitempty"`
+	Grant    id16        `cbor:"grant"`
+	Inbox    *[1216]byte `cbor:"inbox,omitempty"`
+	Vault    id32        `cbor:"vault"`
+	Reader   id32        `cbor:"reader"`
+	Signer   id32        `cbor:"signer"`
+	Expires  *uint64     `cbor:"expires"`
+	Signers  []byte      `cbor:"signers"`
+	Relation [32]byte    `cbor:"relation"`
+	Offer    *[]byte     `cbor:"offer,omitempty"`
 
 	list *signers
 }
@@ -80,7 +82,28 @@ func openTicket(text string, who *identity) (*ticket, error) {
 	if t.Name == "" {
 		return nil, errors.New("ticket: without a name")
 	}
-	return &t, checkClean(t.Name, 100)
+	if t.Inbox != nil {
+		if err := checkRecipient(t.Inbox[:]); err != nil {
+			return nil, fmt.Errorf("ticket: inbox: %w", err)
+		}
+	}
+	return &t, errors.Join(checkClean(t.Name, 100), t.checkOffer())
+}
+
+// checkOffer verifies the terms that are to be countersigned: of this grant, on request, naming the
+// reader.
+func (t *ticket) checkOffer() error {
+	if t.Offer == nil {
+		return nil
+	}
+	offered, err := openTerms(*t.Offer, t.list, t.Grant)
+	if err != nil {
+		return fmt.Errorf("ticket: %w", err)
+	}
+	if offered.Delivery != onRequest || !slices.Contains(offered.Recipients, readerTag(t.Relation, t.Grant)) {
+		return errors.New("ticket: it offers terms of a carried grant, or for another reader")
+	}
+	return nil
 }
 
 // acceptHead takes the newest head by the rules for readers, with the ticket as all that is
@@ -187,6 +210,10 @@ type granted struct {
 	id      id16
 	terms   *terms
 	entries []entry
+	// agreement is nil in a carried grant.
+	agreement *agreement
+	// agent tells that this reader answers requests under the grant.
+	agent bool
 }
 
 var errNotMine = errors.New("for another device")
@@ -232,24 +259,54 @@ func openGrant(store *blocks, h *head, t *ticket, who *identity, p *pointer, now
 		}
 		return nil, err
 	}
-	key, err := openGrantKey(payload, h.list, p.Grant, who.hybrid)
+	opened, err := openPayload(payload, h.list, p.Grant, who.hybrid)
 	if err != nil {
 		return nil, err
 	}
-	root, err := openGrantRoot(store, h.Vault, p.Grant, key, p.Root, p.RootLen)
+	root, err := openGrantRoot(store, h.Vault, p.Grant, opened.Key, p.Root, p.RootLen)
 	if err != nil {
 		return nil, err
 	}
-	g := &granted{id: p.Grant}
+	g := &granted{id: p.Grant, agent: opened.Release != nil}
 	if g.terms, err = openTerms(root.Terms, h.list, p.Grant); err != nil {
 		return nil, err
 	}
-	if !slices.Contains(g.terms.Recipients, readerTag(t.Relation, p.Grant)) {
+	switch {
+	case g.agent && !slices.Contains(g.terms.Agents, who.owner):
+		return nil, errors.New("the envelope is an agent's, and the terms do not name it")
+	case !g.agent && !slices.Contains(g.terms.Recipients, readerTag(t.Relation, p.Grant)):
 		return nil, errors.New("the terms do not name this reader")
 	}
 	if g.terms.Expires != nil && uint64(now.Unix()) >= *g.terms.Expires {
 		return nil, fmt.Errorf("expired on %s", moment(*g.terms.Expires))
 	}
-	g.entries, err = readIndex(store, h.Vault, grantList(p.Grant), root.Pages)
-	return g, err
+	if g.agreement, err = openAgreement(root, h.list, g.terms); err != nil {
+		return nil, err
+	}
+	if g.entries, err = readIndex(store, h.Vault, grantList(p.Grant), root.Pages, g.terms.Delivery); err != nil {
+		return nil, err
+	}
+	return g, g.checkPart(who.owner, opened.Release)
+}
+
+// checkPart verifies this reader's part in a grant on request: who reads has countersigned, and who
+// answers has a certificate and can open every key.
+func (g *granted) checkPart(owner id32, release *[32]byte) error {
+	switch {
+	case g.agreement == nil:
+		return nil
+	case !g.agent && !slices.Contains(g.agreement.readers, owner):
+		return errors.New("its root does not hold this reader's countersignature")
+	case g.agent && !g.agreement.certified(owner):
+		return errors.New("its root does not hold this agent's certificate")
+	case !g.agent:
+		return nil
+	}
+	for i := range g.entries {
+		e := &g.entries[i]
+		if _, err := e.wrapped.open(*release, e.version, e.seq); err != nil {
+			return fmt.Errorf("version %v: %w", e.version, err)
+		}
+	}
+	return nil
 }

@@ -32,6 +32,9 @@ func openSigners(wire []byte) (*signers, error) {
 
 func (l *signers) vault() id32       { return vaultID(l.Owner) }
 func (l *signers) now(key id32) bool { return slices.Contains(l.Keys, key) }
+
+// all are the keys that may sign or might once.
+func (l *signers) all() []id32 { return slices.Concat(l.Keys, l.Former) }
 func (l *signers) ever(key id32) bool {
 	return l.now(key) || slices.Contains(l.Former, key)
 }

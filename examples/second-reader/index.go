@@ -78,7 +78,7 @@ type rawEntry struct {
 	_           struct{} `cbor:",toarray"`
 	Record      id16
 	Version     id16
-	CEK         [32]byte
+	CEK         []byte
 	Place       rawPlace
 	Kind        uint32
 	Category    uint8
@@ -105,6 +105,7 @@ type rawPlace struct {
 type entry struct {
 	record, version id16
 	cek             [32]byte
+	wrapped         *wrapped // instead of the CEK in a grant on request
 	place           []digest
 	depth           *uint8
 	offset, length  uint64
@@ -124,8 +125,9 @@ type entry struct {
 	contentName     *id16
 }
 
-// readIndex gives the entries of the list records, or of a grant's list.
-func readIndex(store *blocks, vault id32, list string, pages []pageRef) ([]entry, error) {
+// readIndex gives the entries of the list records, or of a grant's list. How keys are delivered says
+// whether they are sealed.
+func readIndex(store *blocks, vault id32, list string, pages []pageRef, delivery string) ([]entry, error) {
 	var all []entry
 	for number, ref := range pages {
 		plain, err := openPage(store, vault, list, ref)
@@ -144,6 +146,9 @@ func readIndex(store *blocks, vault id32, list string, pages []pageRef) ([]entry
 			e, err := page.resolve(&page.Entries[i])
 			if err != nil {
 				return nil, fmt.Errorf("index page %d, entry %d: %w", number, i, err)
+			}
+			if (e.wrapped != nil) != (delivery == onRequest) {
+				return nil, fmt.Errorf("index page %d, entry %d: a content key of %d bytes", number, i, len(page.Entries[i].CEK))
 			}
 			all = append(all, *e)
 		}
@@ -196,10 +201,18 @@ func (p *indexPage) resolve(raw *rawEntry) (*entry, error) {
 		return nil, err
 	}
 	e := &entry{
-		record: raw.Record, version: raw.Version, cek: raw.CEK,
+		record: raw.Record, version: raw.Version,
 		place: place, depth: raw.Place.Depth, offset: raw.Place.Offset, length: raw.Place.Length,
 		kind: kind, category: raw.Category, title: raw.Title, labels: labels, mediaType: mediaType,
 		source: raw.Source, size: raw.Length, added: raw.Added, seq: raw.Seq, contentName: raw.ContentName,
+	}
+	switch len(raw.CEK) {
+	case len(e.cek):
+		e.cek = [32]byte(raw.CEK)
+	case len(wrapped{}):
+		e.wrapped = (*wrapped)(raw.CEK)
+	default:
+		return nil, fmt.Errorf("a content key of %d bytes", len(raw.CEK))
 	}
 	m := meta{Kind: kind, Category: e.category, Title: e.title, Labels: labels, MediaType: mediaType}
 	if raw.Date != nil {
@@ -244,8 +257,9 @@ func (p *indexPage) addMore(entries []entry) error {
 	return nil
 }
 
-// compare tells whether an entry says of a version what its signed header says.
-func (e *entry) compare(h *recordHeader) error {
+// compare tells whether an entry says of a version what its signed header says. A deposited record
+// may have further labels.
+func (e *entry) compare(h *recordHeader, deposited bool) error {
 	m := &h.Meta
 	differs := ""
 	switch {
@@ -255,7 +269,7 @@ func (e *entry) compare(h *recordHeader) error {
 		differs = "date"
 	case e.title != m.Title:
 		differs = "title"
-	case !slices.Equal(e.labels, m.Labels):
+	case !slices.Equal(e.labels, m.Labels) && !(deposited && containsAll(e.labels, m.Labels)):
 		differs = "labels"
 	case e.mediaType != m.MediaType:
 		differs = "media type"
@@ -275,6 +289,15 @@ func (e *entry) compare(h *recordHeader) error {
 		return nil
 	}
 	return fmt.Errorf("index and signed header differ in the %s", differs)
+}
+
+func containsAll(labels, some []string) bool {
+	for _, label := range some {
+		if !slices.Contains(labels, label) {
+			return false
+		}
+	}
+	return true
 }
 
 // newest gives the newest version of each record, in the order the records joined.

@@ -20,18 +20,27 @@ Commands:
   verify   verify everything: bodies, sharing, log, directory and pin set
   grant    as the reader of a grant: open a ticket, list what it gives, decrypt it with -out
 
+For somebody who has no key, only the vault's id or its owner's public key:
+  check-proof     -vault ID FILE   check the proof of one entry of the log
+  check-evidence  -vault ID FILE   check what somebody can show of the log
+
 Options:
 `
 
 // options are the flags of all commands.
 type options struct {
-	words, identity, passphrase, ticket, out, at string
-	all, json                                    bool
-	paths                                        []string
+	words, identity, passphrase, ticket, out, at, vault string
+	all, json                                           bool
+	paths                                               []string
 }
 
 var commands = map[string]func(*blocks, *identity, *options, *report) error{
 	"list": list, "extract": extract, "sharing": sharing, "audit": audit, "verify": verify, "grant": grant,
+}
+
+// statements are what needs no blocks and no key.
+var statements = map[string]func(text string, vault id32, report *report) error{
+	"check-proof": checkProof, "check-evidence": checkEvidence,
 }
 
 var errUsage = errors.New("usage")
@@ -66,13 +75,14 @@ func dispatch(arguments []string, report *report) error {
 	flags.StringVar(&o.ticket, "ticket", "", "`FILE` with the ticket (grant)")
 	flags.StringVar(&o.out, "out", "", "`FOLDER` to decrypt to (extract, grant)")
 	flags.StringVar(&o.at, "at", "", "judge as at this `TIME` (RFC 3339) instead of now (grant)")
+	flags.StringVar(&o.vault, "vault", "", "`ID` of the vault, or its owner's public key (check-proof, check-evidence)")
 	flags.BoolVar(&o.all, "all-versions", false, "older versions too")
 	flags.BoolVar(&o.json, "json", false, "print JSON Lines")
 	flags.Usage = func() {
 		fmt.Fprint(report.errors, usage)
 		flags.PrintDefaults()
 	}
-	if len(arguments) == 0 || commands[arguments[0]] == nil {
+	if len(arguments) == 0 || commands[arguments[0]] == nil && statements[arguments[0]] == nil {
 		flags.Usage()
 		return errUsage
 	}
@@ -80,11 +90,14 @@ func dispatch(arguments []string, report *report) error {
 		return errUsage
 	}
 	o.paths = flags.Args()
+	report.json = o.json
+	if check := statements[arguments[0]]; check != nil {
+		return o.checkStatement(check, report)
+	}
 	if len(o.paths) == 0 || (o.words == "") == (o.identity == "") {
 		fmt.Fprintln(report.errors, "second-reader: give CAR files or folders, and either -words or -identity")
 		return errUsage
 	}
-	report.json = o.json
 	who, err := readIdentity(&o)
 	if err != nil {
 		return err
@@ -95,6 +108,24 @@ func dispatch(arguments []string, report *report) error {
 	}
 	defer store.close()
 	return commands[arguments[0]](store, who, &o, report)
+}
+
+// checkStatement reads one file and checks it for the vault that is named.
+func (o *options) checkStatement(check func(string, id32, *report) error, report *report) error {
+	if len(o.paths) != 1 || o.vault == "" {
+		fmt.Fprintln(report.errors, "second-reader: give one file, and -vault")
+		return errUsage
+	}
+	vault, err := parseID32(o.vault)
+	if err != nil {
+		fmt.Fprintf(report.errors, "second-reader: %v\n", err)
+		return errUsage
+	}
+	text, err := os.ReadFile(o.paths[0])
+	if err != nil {
+		return err
+	}
+	return check(string(text), vault, report)
 }
 
 func readIdentity(o *options) (*identity, error) {
@@ -157,6 +188,7 @@ func sharing(store *blocks, who *identity, _ *options, report *report) error {
 	}
 	v.checkSharing(report)
 	report.printSharing(v)
+	report.printCharges(v)
 	return nil
 }
 
@@ -213,6 +245,9 @@ func grant(store *blocks, who *identity, o *options, report *report) error {
 	if err != nil {
 		return err
 	}
+	if len(grants) == 0 && t.Offer != nil {
+		return errors.New("no grant: it is over, for another device, or its terms are not countersigned")
+	}
 	if len(grants) == 0 {
 		return errors.New("no grant: it is over, or for another device")
 	}
@@ -228,12 +263,16 @@ func grant(store *blocks, who *identity, o *options, report *report) error {
 }
 
 func showGrant(store *blocks, h *head, g *granted, o *options, report *report) {
-	report.note("grant %v: %s, %d versions", g.id, g.terms.Extent, len(g.entries))
+	report.note("grant %v: %s, %d versions%s", g.id, g.terms.Extent, len(g.entries), g.onRequestNote())
 	take := report.taker(o.out, o.all, lastVersions(g.entries))
 	for i := range g.entries {
 		e := &g.entries[i]
 		if !g.terms.Scope.holds(e) {
 			report.problem("grant %v: record %v is outside its scope", g.id, e.record)
+		}
+		if e.wrapped != nil {
+			report.entry(view(e))
+			continue
 		}
 		b, err := openBody(store, h.Vault, h.list, e)
 		if err == nil {
@@ -243,5 +282,17 @@ func showGrant(store *blocks, h *head, g *granted, o *options, report *report) {
 		if o.out == "" && err == nil {
 			report.entry(view(e))
 		}
+	}
+}
+
+// onRequestNote says why nothing of a grant on request is decrypted here.
+func (g *granted) onRequestNote() string {
+	switch {
+	case g.agreement == nil:
+		return ""
+	case g.agent:
+		return "; this reader is an agent who answers for the patient, and every key in it opens"
+	default:
+		return "; their keys are given out on request"
 	}
 }

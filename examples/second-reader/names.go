@@ -5,6 +5,7 @@ import (
 	"encoding/base32"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Ids (section 2): 16 random bytes, or 32 bytes of a hash or a key.
@@ -19,6 +20,15 @@ func (id id16) String() string               { return base32Lower.EncodeToString
 func (id id32) String() string               { return base32Lower.EncodeToString(id[:]) }
 func (id id16) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
 func (id id32) MarshalText() ([]byte, error) { return []byte(id.String()), nil }
+
+// parseID32 reads the text form of 32 bytes.
+func parseID32(text string) (id id32, err error) {
+	raw, err := base32Lower.DecodeString(strings.ToLower(text))
+	if err != nil || len(raw) != len(id) || base32Lower.EncodeToString(raw) != strings.ToLower(text) {
+		return id, fmt.Errorf("%q is no id of 32 bytes", text)
+	}
+	return id32(raw), nil
+}
 
 // digest names a raw block inside sealed structures.
 type digest [32]byte

@@ -21,6 +21,7 @@ type recordView struct {
 	Kind      string   `json:"kind"`
 	Labels    []string `json:"labels"`
 	MediaType string   `json:"media_type"`
+	OnRequest bool     `json:"on_request,omitempty"`
 	Origin    *id16    `json:"origin"`
 	Record    id16     `json:"record"`
 	SavedAs   string   `json:"saved_as,omitempty"`
@@ -32,7 +33,7 @@ type recordView struct {
 func view(e *entry) recordView {
 	v := recordView{Record: e.record, Version: e.version, Kind: e.kind, Category: categoryName(e.category),
 		Title: e.title, Labels: append([]string{}, e.labels...), MediaType: e.mediaType, Source: e.source,
-		Codes: append([]string{}, e.codes...), File: e.file, Origin: e.origin,
+		Codes: append([]string{}, e.codes...), File: e.file, Origin: e.origin, OnRequest: e.wrapped != nil,
 		Bytes: e.size, Added: moment(e.added)}
 	if e.date != "" {
 		v.Date = &e.date
@@ -47,6 +48,9 @@ func (r *report) entry(v recordView) {
 	text := fmt.Sprintf("%s  %-18s %-12s %-10s %10d  %s", v.Record, v.Kind, v.Category, orDash(v.Date), v.Bytes, v.Title)
 	if len(v.Labels) > 0 {
 		text += "  [" + strings.Join(v.Labels, " ") + "]"
+	}
+	if v.OnRequest {
+		text += "  (key on request)"
 	}
 	r.line(v, "%s", text)
 }
@@ -142,6 +146,34 @@ func describe(fields any) string {
 		return fmt.Sprintf("%v, %d versions, done %v", act.Grant, act.Count, act.Done)
 	case *actReceipt:
 		return fmt.Sprintf("%v, %v", act.Grant, act.Receipt)
+	case *actPinned:
+		return fmt.Sprintf("%q at %s", act.Service, act.Endpoint)
+	case *actUnpinned:
+		return fmt.Sprintf("%q, confirmed: %v", act.Service, act.Confirmed)
+	case *actPinVerified:
+		return fmt.Sprintf("%q, %d of %d blocks missing", act.Service, act.Missing, act.Sampled)
+	case *actAgreed:
+		return fmt.Sprintf("%v by %v", act.Grant, act.Reader)
+	case *actAsked:
+		return fmt.Sprintf("%v to %v, %d versions", act.Grant, act.Reader, len(act.Versions))
+	case *actDenied:
+		return fmt.Sprintf("%v to %v, %d versions: %q", act.Asked.Grant, act.Asked.Reader, len(act.Asked.Versions), act.Reason)
+	case *actReceipted:
+		return fmt.Sprintf("entry %d by %v, opened: %v", act.Release, act.Reader, act.Opened)
+	case *actAgentAdded:
+		return fmt.Sprintf("%v, %v until %s", act.Grant, act.Agent, moment(act.Until))
+	case *actAgentRemoved:
+		return fmt.Sprintf("%v, %v", act.Grant, act.Agent)
+	case *actAgentReported:
+		return fmt.Sprintf("%v, %v, %d opens, closed: %v", act.Grant, act.Agent, act.Opens, act.Closed)
+	case *actDepositLimit:
+		return fmt.Sprintf("%v, %d bytes", act.Contact, act.Bytes)
+	case *actDeposited:
+		return fmt.Sprintf("%v from %v, %d bytes", act.Deposit, act.Contact, act.Bytes)
+	case *actDepositAccepted:
+		return fmt.Sprintf("%v from %v, %d versions", act.Deposit, act.Contact, act.Count)
+	case *actDepositDeclined:
+		return fmt.Sprintf("%v from %v", act.Deposit, act.Contact)
 	default:
 		return "(an act that this reader does not know)"
 	}
@@ -167,13 +199,45 @@ func (r *report) printSharing(v *vault) {
 		for _, m := range g.Members {
 			readers = append(readers, m.Owner)
 		}
-		r.line(map[string]any{"grant": g.ID, "status": g.Status, "extent": g.terms.Extent, "scope": g.terms.Scope, "created": moment(g.terms.Created), "purpose": g.terms.Purpose, "readers": readers, "count": g.Count, "rekey_pending": g.Pending != nil},
-			"grant   %s  %s, %s, %d versions, %d readers%s", g.ID, g.Status, g.terms.Extent, g.Count, len(readers), pendingNote(g))
+		r.line(map[string]any{"grant": g.ID, "status": g.Status, "extent": g.terms.Extent, "scope": g.terms.Scope, "created": moment(g.terms.Created), "purpose": g.terms.Purpose, "readers": readers, "count": g.Count, "rekey_pending": g.Pending != nil, "agreement": g.agreementView()},
+			"grant   %s  %s, %s, %d versions, %d readers%s%s", g.ID, g.Status, g.terms.Extent, g.Count, len(readers), pendingNote(g), g.agreementNote())
 		for _, receipt := range g.receipts {
 			r.line(map[string]any{"receipt": receipt},
 				"receipt %s  %s, could have opened %d, sealed again %d", g.ID, receipt.Level, receipt.CouldHaveOpened, receipt.Rekeyed)
 		}
 	}
+}
+
+// printCharges prints what was answered on behalf of others.
+func (r *report) printCharges(v *vault) {
+	for _, c := range v.charges {
+		r.line(map[string]any{"charge": c.Grant, "vault": c.Vault, "opens": c.Opens, "closed": c.Closed != nil},
+			"charge  %s  of vault %v, %d opens, closed: %v", c.Grant, c.Vault, c.Opens, c.Closed != nil)
+	}
+}
+
+// agreementView is what is printed of a grant on request.
+func (g *grantItem) agreementView() any {
+	o := g.OnRequest
+	if o == nil {
+		return nil
+	}
+	agents := []map[string]any{}
+	for i := range o.Agents {
+		a := &o.Agents[i]
+		agents = append(agents, map[string]any{"agent": a.Owner, "allowance": a.Allowance, "until": moment(a.Until),
+			"withdrawn": a.Withdrawn, "closed": a.Closed, "reported": a.Reported})
+	}
+	return map[string]any{"conditions": g.terms.conditionTexts(), "may_deposit": g.terms.MayDeposit, "offered": len(o.Offered),
+		"accepted": len(o.Acceptances), "opens": o.Opens, "agents": agents}
+}
+
+func (g *grantItem) agreementNote() string {
+	o := g.OnRequest
+	if o == nil {
+		return ""
+	}
+	return fmt.Sprintf(", on request: offered to %d, %d agreed, %d opens, %d agents", len(o.Offered), len(o.Acceptances), o.Opens, len(o.Agents))
 }
 
 func pendingNote(g *grantItem) string {

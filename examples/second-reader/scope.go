@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -34,7 +35,7 @@ func (s *scope) check() error {
 		}
 	}
 	if !ascending(s.Categories, func(a, b uint16) int { return int(a) - int(b) }) ||
-		!ascending(s.Records, func(a, b id16) int { return strings.Compare(string(a[:]), string(b[:])) }) {
+		!ascending(s.Records, compareIDs) {
 		return errors.New("scope: an array is not sorted and distinct")
 	}
 	if err := checkCodes(s.Codes, len(s.Codes)); err != nil {
@@ -47,6 +48,8 @@ func (s *scope) check() error {
 	}
 	return nil
 }
+
+func compareIDs(a, b id16) int { return bytes.Compare(a[:], b[:]) }
 
 func ascending[T any](list []T, compare func(a, b T) int) bool {
 	for i := 1; i < len(list); i++ {

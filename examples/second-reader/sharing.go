@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/fxamacker/cbor/v2"
 )
 
 // contact is an item of the list contacts (14.3).
@@ -12,10 +14,18 @@ type contact struct {
 	Card     []byte   `cbor:"card"`
 	Name     string   `cbor:"name"`
 	Added    uint64   `cbor:"added"`
+	Deposits *leave   `cbor:"deposits,omitempty"`
 	Relation [32]byte `cbor:"relation"`
 	Verified *uint64  `cbor:"verified"`
+	Witness  *[]byte  `cbor:"witness,omitempty"`
 
 	card *card
+}
+
+// leave says what a contact may deposit (21.3).
+type leave struct {
+	Bytes  uint64 `cbor:"b"`
+	PerDay uint32 `cbor:"d"`
 }
 
 // terms say what a grant gives, to whom, until when (10.1).
@@ -31,6 +41,10 @@ type terms struct {
 	Purpose    *string `cbor:"purpose"`
 	Delivery   string  `cbor:"delivery"`
 	Recipients []id32  `cbor:"recipients"`
+	MayDeposit bool    `cbor:"may-deposit,omitempty"`
+	Agents     []id32  `cbor:"agents,omitempty"`
+
+	Conditions map[string]cbor.RawMessage `cbor:"conditions,omitempty"`
 }
 
 func openTerms(wire []byte, list *signers, grant id16) (*terms, error) {
@@ -47,10 +61,15 @@ func openTerms(wire []byte, list *signers, grant id16) (*terms, error) {
 		return nil, errors.New("terms: of another vault or grant")
 	case t.Extent != "standing" && t.Extent != "snapshot":
 		return nil, fmt.Errorf("terms: extent %q", t.Extent)
-	case t.Delivery != "carried":
+	case t.Delivery != carried && t.Delivery != onRequest:
 		return nil, fmt.Errorf("terms: delivery %q", t.Delivery)
+	case t.Delivery == carried && (len(t.Conditions) > 0 || len(t.Agents) > 0):
+		return nil, errors.New("terms: conditions or agents of a carried grant")
 	}
-	return &t, t.Scope.check()
+	if err := checkPurpose(t.Purpose); err != nil {
+		return nil, fmt.Errorf("terms: %w", err)
+	}
+	return &t, errors.Join(t.checkConditions(), t.Scope.check())
 }
 
 // readerTag is how terms name a reader (10.1).
@@ -72,6 +91,8 @@ type grantItem struct {
 	Members  []member       `cbor:"members"`
 	Pending  *pending       `cbor:"pending"`
 	Receipts [][]byte       `cbor:"receipts"`
+
+	OnRequest *agreementItem `cbor:"on_request,omitempty"`
 
 	terms    *terms
 	receipts []receipt
@@ -123,6 +144,9 @@ type receipt struct {
 	NeverDelivered  uint64   `cbor:"never_delivered" json:"never_delivered"`
 	CouldHaveOpened uint64   `cbor:"could_have_opened" json:"could_have_opened"`
 
+	Agents         []standing `cbor:"agents,omitempty" json:"agents,omitempty"`
+	OpenedVersions []id16     `cbor:"opened_versions,omitempty" json:"opened_versions,omitempty"`
+
 	digest id32
 }
 
@@ -130,6 +154,13 @@ type pinner struct {
 	Name         string `cbor:"name" json:"name"`
 	Deleted      uint64 `cbor:"deleted" json:"deleted"`
 	Acknowledged bool   `cbor:"acknowledged" json:"acknowledged"`
+}
+
+// standing is how an agent stood when a receipt was issued.
+type standing struct {
+	Agent  id32   `cbor:"agent" json:"agent"`
+	Closed bool   `cbor:"closed" json:"closed"`
+	Until  uint64 `cbor:"until" json:"until"`
 }
 
 func openReceipt(wire []byte, list *signers, grant id16) (*receipt, error) {
@@ -144,16 +175,23 @@ func openReceipt(wire []byte, list *signers, grant id16) (*receipt, error) {
 	if r.Vault != list.vault() || r.Grant != grant {
 		return nil, errors.New("receipt: of another vault or grant")
 	}
+	if len(r.OpenedVersions) > maxListed || !ascending(r.OpenedVersions, compareIDs) {
+		return nil, errors.New("receipt: too many versions, or not sorted and distinct")
+	}
 	return &r, nil
 }
 
+// maxListed is how many versions a receipt lists at most.
+const maxListed = 2000
+
 // checkReceipt tells whether a receipt counts: the log holds its digest, and the revocation it names.
-func checkReceipt(r *receipt, log []auditEntry) error {
-	logged := slices.ContainsFunc(log, func(e auditEntry) bool {
+// Of a grant on request the log also shows what was opened.
+func checkReceipt(r *receipt, delivery string, log []auditEntry) error {
+	at := slices.IndexFunc(log, func(e auditEntry) bool {
 		act, is := e.fields.(*actReceipt)
 		return is && act.Grant == r.Grant && act.Receipt == r.digest
 	})
-	if !logged {
+	if at < 0 {
 		return errors.New("receipt: the log does not hold it")
 	}
 	if r.LogIndex >= uint64(len(log)) {
@@ -163,6 +201,42 @@ func checkReceipt(r *receipt, log []auditEntry) error {
 	if !is || act.Grant != r.Grant || !slices.Equal(act.Readers, r.Readers) {
 		return fmt.Errorf("receipt: entry %d of the log is not its revocation", r.LogIndex)
 	}
+	if delivery == onRequest {
+		return checkOpened(r, log, at)
+	}
+	if r.Opened != nil || r.NeverDelivered != 0 || len(r.OpenedVersions) > 0 || len(r.Agents) > 0 {
+		return errors.New("receipt: of a carried grant, and yet it tells what was opened")
+	}
+	return nil
+}
+
+// checkOpened compares what a receipt says of a grant on request with what the log shows. A receipt
+// that takes the place of another is later than what it counts.
+func checkOpened(r *receipt, log []auditEntry, at int) error {
+	released := map[id16]bool{}
+	least := 0
+	for i := range log[:at] {
+		if i == int(r.LogIndex) {
+			least = len(released)
+		}
+		act, is := log[i].fields.(*actAsked)
+		if is && act.Vault == nil && act.Grant == r.Grant && slices.Contains(r.Readers, act.Reader) {
+			for _, version := range act.Versions {
+				released[version] = true
+			}
+		}
+	}
+	if r.Opened == nil || *r.Opened < uint64(least) || *r.Opened > uint64(len(released)) {
+		return errors.New("receipt: the log shows more or fewer versions opened")
+	}
+	if uint64(len(r.OpenedVersions)) != min(*r.Opened, maxListed) || r.CouldHaveOpened < *r.Opened {
+		return errors.New("receipt: its counts do not fit together")
+	}
+	for _, version := range r.OpenedVersions {
+		if !released[version] {
+			return fmt.Errorf("receipt: the log does not show that version %v was opened", version)
+		}
+	}
 	return nil
 }
 
@@ -171,6 +245,9 @@ type grantRoot struct {
 	V     version   `cbor:"v"`
 	Pages []pageRef `cbor:"pages"`
 	Terms []byte    `cbor:"terms"`
+
+	Agents      [][]byte `cbor:"agents,omitempty"`
+	Acceptances [][]byte `cbor:"acceptances,omitempty"`
 }
 
 func openGrantRoot(store *blocks, vault id32, grant id16, key [32]byte, block digest, length uint32) (*grantRoot, error) {

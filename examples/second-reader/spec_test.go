@@ -151,12 +151,12 @@ func TestSignedStructures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := openGrantKey(fromHex(t, spec["envelope-payload"]), list, grant, reader)
-	if err != nil || key != filled32(0x77) {
+	opened, err := openPayload(fromHex(t, spec["envelope-payload"]), list, grant, reader)
+	if err != nil || opened.Key != filled32(0x77) || opened.Release != nil {
 		t.Errorf("envelope-payload: %v", err)
 	}
 	other, _ := newHybrid(filled32(5))
-	if _, err := openGrantKey(fromHex(t, spec["envelope-payload"]), list, grant, other); err == nil {
+	if _, err := openPayload(fromHex(t, spec["envelope-payload"]), list, grant, other); err == nil {
 		t.Error("an envelope opens for another reader")
 	}
 	h, err := openHead(fromHex(t, spec["head"]), list.vault())
@@ -283,4 +283,8 @@ func TestCleanTextsAndDates(t *testing.T) {
 			t.Errorf("%s is taken", text)
 		}
 	}
+}
+
+func signRaw(seed [32]byte, message []byte) []byte {
+	return ed25519.Sign(ed25519.NewKeyFromSeed(seed[:]), message)
 }

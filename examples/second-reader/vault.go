@@ -14,6 +14,7 @@ type vault struct {
 	entries  []entry // all versions, oldest first
 	contacts []contact
 	grants   []grantItem
+	charges  []chargeItem
 	log      []auditEntry
 	rawLog   [][]byte
 	// live are the raw blocks that something names.
@@ -35,12 +36,14 @@ func openVault(store *blocks, who *identity, report *report) (*vault, error) {
 		return nil, err
 	}
 	v := &vault{store: store, head: h, zero: zero, live: map[digest]bool{}}
-	v.entries, err = readIndex(store, h.Vault, "records", zero.Records)
+	v.entries, err = readIndex(store, h.Vault, "records", zero.Records, carried)
 	report.check("records", err)
 	v.contacts, err = readList[contact](store, h.Vault, "contacts", zero.Contacts)
 	report.check("contacts", err)
 	v.grants, err = readList[grantItem](store, h.Vault, "grants", zero.Grants)
 	report.check("grants", err)
+	v.charges, err = readList[chargeItem](store, h.Vault, "charges", zero.Charges)
+	report.check("charges", err)
 	v.rawLog, err = readList[[]byte](store, h.Vault, "audit", zero.Audit)
 	report.check("audit", err)
 	v.log, err = parseEntries(v.rawLog)
@@ -52,7 +55,7 @@ func openVault(store *blocks, who *identity, report *report) (*vault, error) {
 	for _, level := range h.Log {
 		v.name(level...)
 	}
-	for _, pages := range [][]pageRef{zero.Audit, zero.Contacts, zero.Grants, zero.Records} {
+	for _, pages := range [][]pageRef{zero.Audit, zero.Charges, zero.Contacts, zero.Grants, zero.Records} {
 		v.namePages(pages)
 	}
 	return v, nil
@@ -125,13 +128,16 @@ func (v *vault) checkSharing(report *report) {
 	for i := range v.contacts {
 		c := &v.contacts[i]
 		var err error
-		c.card, err = openCard(c.Card)
+		if c.card, err = openCard(c.Card); err == nil {
+			err = v.checkWitness(c)
+		}
 		report.check(fmt.Sprintf("contact %q", c.Name), err)
 	}
 	for i := range v.grants {
 		g := &v.grants[i]
 		report.check("grant "+g.ID.String(), v.checkGrant(g, report))
 	}
+	v.checkCharges(report)
 	report.check("", v.checkDirectory())
 }
 
@@ -140,13 +146,16 @@ func (v *vault) checkGrant(g *grantItem, report *report) error {
 	if g.terms, err = openTerms(g.Terms, v.head.list, g.ID); err != nil {
 		return err
 	}
+	if (g.OnRequest != nil) != (g.terms.Delivery == onRequest) {
+		return fmt.Errorf("its terms say %s, the patient's list does not", g.terms.Delivery)
+	}
 	for number, wire := range g.Receipts {
 		r, err := openReceipt(wire, v.head.list, g.ID)
 		if err != nil {
 			return fmt.Errorf("receipt %d: %w", number, err)
 		}
 		g.receipts = append(g.receipts, *r)
-		if err := checkReceipt(r, v.log); err != nil {
+		if err := checkReceipt(r, g.terms.Delivery, v.log); err != nil {
 			return err
 		}
 	}
@@ -155,6 +164,9 @@ func (v *vault) checkGrant(g *grantItem, report *report) error {
 	case "revoked", "expired":
 		if g.Root != nil {
 			return fmt.Errorf("%s, and yet it has a root", g.Status)
+		}
+		if g.OnRequest != nil {
+			return v.checkOver(g)
 		}
 		return nil
 	case "active":
@@ -171,15 +183,36 @@ func (v *vault) checkGrant(g *grantItem, report *report) error {
 	if !slices.Equal(root.Pages, g.Pages) || string(root.Terms) != string(g.Terms) {
 		return errors.New("its root shows other pages or terms than the patient's list")
 	}
-	if g.entries, err = readIndex(v.store, v.head.Vault, grantList(g.ID), g.Pages); err != nil {
+	if g.entries, err = readIndex(v.store, v.head.Vault, grantList(g.ID), g.Pages, g.terms.Delivery); err != nil {
 		return err
 	}
 	v.name(g.Root.Block)
-	for _, m := range g.Members {
-		v.name(m.Envelopes...)
-	}
+	v.name(g.envelopes()...)
+	report.check("grant "+g.ID.String(), v.checkAgreement(g, root))
 	v.checkGranted(g, report)
 	return nil
+}
+
+// envelopes are those of members and of agents.
+func (g *grantItem) envelopes() []digest {
+	var all []digest
+	for _, m := range g.Members {
+		all = append(all, m.Envelopes...)
+	}
+	if g.OnRequest != nil {
+		for _, a := range g.OnRequest.Agents {
+			all = append(all, a.Envelopes...)
+		}
+	}
+	return all
+}
+
+// contentKey gives the CEK of an entry of the patient's own grant, also where it is sealed.
+func (g *grantItem) contentKey(e *entry) ([32]byte, error) {
+	if e.wrapped == nil {
+		return e.cek, nil
+	}
+	return e.wrapped.open(g.OnRequest.Release, e.version, e.seq)
 }
 
 // checkGranted compares a grant's index with the patient's own, and with its scope.
@@ -195,7 +228,9 @@ func (v *vault) checkGranted(g *grantItem, report *report) {
 	for i := range g.entries {
 		e := &g.entries[i]
 		mine := own[e.version]
-		if mine == nil || mine.cek != e.cek || !slices.Equal(mine.place, e.place) {
+		cek, err := g.contentKey(e)
+		report.check(fmt.Sprintf("grant %v, version %v", g.ID, e.version), err)
+		if mine == nil || err == nil && mine.cek != cek || mine.seq != e.seq || !slices.Equal(mine.place, e.place) {
 			report.problem("grant %v: version %v is not where the patient has it", g.ID, e.version)
 		}
 		if !g.terms.Scope.holds(e) {
@@ -204,16 +239,27 @@ func (v *vault) checkGranted(g *grantItem, report *report) {
 	}
 }
 
-// checkLogged compares a grant with the entry that logged it. Its terms were signed again if a reader
-// was shut out or the vault recovered since.
+// readers counts those who read or may countersign.
+func (g *grantItem) readers() int {
+	if g.OnRequest == nil {
+		return len(g.Members)
+	}
+	return len(g.Members) + len(g.OnRequest.Offered)
+}
+
+// checkLogged compares a grant with the entry that logged it. The terms of a carried one were signed
+// again if a reader was shut out or the vault recovered since; those of one on request never are.
 func checkLogged(g *grantItem, log []auditEntry) error {
 	for i := range log {
 		act, is := log[i].fields.(*actGranted)
 		if !is || act.Grant != g.ID {
 			continue
 		}
+		if g.OnRequest != nil && act.Terms != hash(g.Terms) {
+			return fmt.Errorf("entry %d of the log shows other terms", i)
+		}
 		recovered := slices.ContainsFunc(log[i:], func(e auditEntry) bool { return e.name == "vault-recovered" })
-		if len(g.Former) == 0 && !recovered && (act.Terms != hash(g.Terms) || len(act.Readers) != len(g.Members)) {
+		if len(g.Former) == 0 && !recovered && (act.Terms != hash(g.Terms) || len(act.Readers) != g.readers()) {
 			return fmt.Errorf("entry %d of the log shows other terms or readers", i)
 		}
 		return nil
@@ -230,10 +276,8 @@ func (v *vault) checkDirectory() error {
 	expected := map[digest]bool{}
 	found := map[digest]bool{}
 	for i := range v.grants {
-		for _, m := range v.grants[i].Members {
-			for _, envelope := range m.Envelopes {
-				expected[envelope] = v.grants[i].Status == "active"
-			}
+		for _, envelope := range v.grants[i].envelopes() {
+			expected[envelope] = v.grants[i].Status == "active"
 		}
 	}
 	for i := range v.contacts {

@@ -18,11 +18,13 @@ type zeroRoot struct {
 	Records  []pageRef `cbor:"records"`
 	Secrets  secrets   `cbor:"secrets"`
 	Contacts []pageRef `cbor:"contacts"`
+	Charges  []pageRef `cbor:"charges,omitempty"`
 }
 
 type secrets struct {
-	Log   [32]byte `cbor:"log"`
-	Names [32]byte `cbor:"names"`
+	Log   [32]byte  `cbor:"log"`
+	Inbox *[32]byte `cbor:"inbox,omitempty"`
+	Names [32]byte  `cbor:"names"`
 }
 
 // envelopePayload is what an envelope holds (10.2).
@@ -33,22 +35,24 @@ type envelopePayload struct {
 	Grant  id16     `cbor:"grant"`
 	Vault  id32     `cbor:"vault"`
 	Signer id32     `cbor:"signer"`
+	// Release is only in the envelope of an agent.
+	Release *[32]byte `cbor:"release,omitempty"`
 }
 
-// openGrantKey checks an envelope's payload and gives the grant key in it.
-func openGrantKey(payload []byte, list *signers, grant id16, to *hybrid) (key [32]byte, err error) {
+// openPayload checks an envelope's payload, which holds the grant key.
+func openPayload(payload []byte, list *signers, grant id16, to *hybrid) (*envelopePayload, error) {
 	var p envelopePayload
 	outer, err := openSigned("envelope", payload, 2048, &p)
 	if err != nil {
-		return key, err
+		return nil, err
 	}
 	if err := list.verifyEver(outer, "envelope", p.Signer); err != nil {
-		return key, err
+		return nil, err
 	}
 	if p.Vault != list.vault() || p.Grant != grant || p.To != hash(to.public) {
-		return key, errors.New("envelope: made for another vault, grant or recipient")
+		return nil, errors.New("envelope: made for another vault, grant or recipient")
 	}
-	return p.Key, nil
+	return &p, nil
 }
 
 // openZero opens grant zero with the identity of the patient (14).
@@ -72,11 +76,14 @@ func openZero(store *blocks, h *head, who *identity) (*zeroRoot, error) {
 		if err != nil {
 			return nil, fmt.Errorf("grant zero's envelopes: %w", err)
 		}
-		key, err := openGrantKey(payload, h.list, id16{}, who.hybrid)
+		p, err := openPayload(payload, h.list, id16{}, who.hybrid)
 		if err != nil {
 			return nil, err
 		}
-		return openZeroRoot(store, h, key)
+		if p.Release != nil {
+			return nil, errors.New("grant zero's envelopes: one with a release key")
+		}
+		return openZeroRoot(store, h, p.Key)
 	}
 	return nil, errors.New("no envelope of grant zero is for this identity: the vault may have been recovered on another device")
 }
