@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use vault_core::{Code, IndexEntry, Label};
+use vault_core::{Code, IndexEntry, Label, Purpose};
+use vault_formats::purpose_name;
 
 use crate::ids::Ids;
 use crate::output::WARN;
@@ -63,6 +64,12 @@ pub fn labels(labels: &BTreeSet<Label>) -> String {
     }
 }
 
+/// A purpose in words: the display name of a code, or what was written.
+pub fn purpose(purpose: &Purpose) -> String {
+    let text = purpose.to_string();
+    purpose_name(&text).map_or_else(|| line(&text), str::to_owned)
+}
+
 /// A text from elsewhere in one line: what could move the terminal or forge a line is shown as `\u{fffd}`.
 pub fn line(text: &str) -> String {
     let odd = |c: char| {
@@ -99,4 +106,17 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_words_and_words_stay() {
+        let words = |text: &str| purpose(&text.parse().unwrap());
+        assert_eq!(words("TREAT"), "treatment");
+        assert_eq!(words("treat"), "treat");
+        assert_eq!(words("second \u{202e}opinion"), "second \u{fffd}opinion");
+    }
 }

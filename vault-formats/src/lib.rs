@@ -25,6 +25,7 @@ mod health_card;
 mod hl7v2;
 pub mod overview;
 mod person;
+mod purpose;
 pub mod trail;
 mod understood;
 
@@ -37,4 +38,5 @@ pub use export::Resource;
 pub use health_card::{IssuerKeys, IssuerKeysError};
 pub use overview::{Line, Shown, Summary, SummaryBuilder};
 pub use person::{Person, SamePerson};
+pub use purpose::purpose_name;
 pub use understood::{Moment, Understood};

@@ -32,7 +32,6 @@ pub use write::to_r4;
 
 pub(crate) use names::{
     ACT_REASON, GRANT, KEY, PARTICIPATION, RECORD, TERMS, VAULT, coded, hex, identifier, logical,
-    reason,
 };
 
 /// How far an agreement has come.

@@ -46,57 +46,6 @@ pub(super) const X_EXTENT: &str = "urn:medvault:consent:extent";
 pub(super) const X_DATA_PERIOD: &str = "urn:medvault:consent:data-period";
 pub(super) const X_LABELS: &str = "urn:medvault:consent:labels";
 
-/// Reasons to ask for health information, with their names.
-///
-/// Source: HL7 Terminology, value set v3-PurposeOfUse.
-const REASONS: &[(&str, &str)] = &[
-    ("BTG", "break the glass"),
-    ("CAREMGT", "care management"),
-    ("CLINTRCH", "clinical trial research"),
-    ("COC", "coordination of care"),
-    ("COVERAGE", "coverage under policy or program"),
-    ("DISASTER", "disaster"),
-    ("DONAT", "donation"),
-    ("ERTREAT", "emergency room treatment"),
-    ("ETREAT", "emergency treatment"),
-    ("FAMRQT", "family requested"),
-    ("FRAUD", "fraud"),
-    ("GOV", "government"),
-    ("HACCRED", "health accreditation"),
-    ("HCOMPL", "health compliance"),
-    ("HDECD", "decedent"),
-    ("HDIRECT", "directory"),
-    ("HDM", "healthcare delivery management"),
-    ("HLEGAL", "legal"),
-    ("HMARKT", "healthcare marketing"),
-    ("HOPERAT", "healthcare operations"),
-    ("HOUTCOMS", "health outcome measure"),
-    ("HPAYMT", "healthcare payment"),
-    ("HPRGRP", "health program reporting"),
-    ("HQUALIMP", "health quality improvement"),
-    ("HRESCH", "healthcare research"),
-    ("HSYSADMIN", "health system administration"),
-    ("MEMADMIN", "member administration"),
-    ("PATADMIN", "patient administration"),
-    ("PATRQT", "patient requested"),
-    ("PATSFTY", "patient safety"),
-    ("PERFMSR", "performance measure"),
-    ("POPHLTH", "population health"),
-    ("PUBHLTH", "public health"),
-    ("PWATRNY", "power of attorney"),
-    ("RECORDMGT", "records management"),
-    ("SUPNWK", "support network"),
-    ("THREAT", "threat"),
-    ("TRAIN", "training"),
-    ("TREAT", "treatment"),
-];
-
-/// The name of an ActReason code, when it is a known one.
-pub(crate) fn reason(code: &str) -> Option<&'static str> {
-    let found = REASONS.iter().find(|(known, _)| *known == code);
-    found.map(|(_, name)| *name)
-}
-
 /// A Coding with a display.
 pub(crate) fn coded(system: &str, code: &str, display: &str) -> Value {
     json!({"system": system, "code": code, "display": display})
@@ -131,17 +80,6 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reasons_are_sorted_and_each_is_a_purpose() {
-        assert!(REASONS.is_sorted_by(|a, b| a.0 < b.0));
-        for (code, _) in REASONS {
-            assert!(code.parse::<vault_core::Purpose>().is_ok());
-            assert!(code.bytes().all(|b| b.is_ascii_uppercase()));
-        }
-        assert_eq!(reason("TREAT"), Some("treatment"));
-        assert_eq!(reason("treat"), None);
-    }
 
     #[test]
     fn names_in_references_are_clean() {

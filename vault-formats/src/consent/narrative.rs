@@ -5,10 +5,10 @@
 use vault_core::record::clean_title;
 use vault_core::{Condition, Delivery, Extent, Label};
 
-use super::names::reason;
 use super::{Agreement, Status};
 use crate::Moment;
 use crate::overview::escape;
+use crate::purpose_name;
 
 /// Most items of a list that the text names; the rest is counted.
 const MAX_NAMED: usize = 20;
@@ -53,7 +53,7 @@ fn sentences(agreement: &Agreement<'_>) -> Vec<String> {
     lines.extend(labels(agreement));
     if let Some(purpose) = &terms.purpose {
         let text = purpose.to_string();
-        let text = reason(&text).map_or(text.as_str(), |name| name);
+        let text = purpose_name(&text).unwrap_or(text.as_str());
         lines.push(format!("Purpose: {text}."));
     }
     lines.push(match terms.extent {

@@ -12,10 +12,10 @@ use super::names::{
     ACT_CODE, ACT_REASON, ACTION, ANY_CODE, CATEGORY, CONFIDENTIALITY, GRANT, KEY, KIND, LABEL,
     OWN_CODE, PARTICIPATION, RECORD, RESOURCE_TYPES, SCOPE, TERMS, VAULT, X_AGENT, X_CONDITION,
     X_DATA_PERIOD, X_DELIVERY, X_EXTENT, X_FROM, X_LABELS, X_MAY_DEPOSIT, X_OPENS, X_OPENS_PER_DAY,
-    X_PURPOSE, X_SIGNED, coded, hex, identifier, logical, reason,
+    X_PURPOSE, X_SIGNED, coded, hex, identifier, logical,
 };
 use super::{Agreement, Reader, Status, narrative, time};
-use crate::Moment;
+use crate::{Moment, purpose_name};
 
 /// Renders terms as a Consent of FHIR R4. Reading it again with [`super::read`] gives the same terms.
 ///
@@ -160,7 +160,7 @@ fn is_backwards(scope: &Scope) -> bool {
 
 fn known_purpose(purpose: &Purpose) -> Option<Value> {
     let code = purpose.to_string();
-    Some(coded(ACT_REASON, &code, reason(&code)?))
+    Some(coded(ACT_REASON, &code, purpose_name(&code)?))
 }
 
 /// What narrows the permits and has no element in FHIR.

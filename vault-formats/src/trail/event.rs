@@ -4,10 +4,8 @@ use serde_json::{Value, json};
 use vault_core::{Act, Asked, AuditEntry, PublicKey, RevokeLevel};
 
 use super::{ACT, DEPOSIT, DEVICE, LOG_ENTRY, PINNER, Trail, VERSION, VERSIONS, kind};
-use crate::Moment;
-use crate::consent::{
-    ACT_REASON, GRANT, PARTICIPATION, RECORD, TERMS, coded, hex, logical, reason,
-};
+use crate::consent::{ACT_REASON, GRANT, PARTICIPATION, RECORD, TERMS, coded, hex, logical};
+use crate::{Moment, purpose_name};
 
 const DCM: &str = "http://dicom.nema.org/resources/ontology/DCM";
 const LIFECYCLE: &str = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle";
@@ -130,7 +128,7 @@ impl Trail<'_> {
         }
         if let Some(purpose) = asked.and_then(|asked| asked.purpose.as_ref()) {
             let text = purpose.to_string();
-            event["purposeOfEvent"] = json!([match reason(&text) {
+            event["purposeOfEvent"] = json!([match purpose_name(&text) {
                 Some(name) => json!({"coding": [coded(ACT_REASON, &text, name)]}),
                 None => json!({"text": text}),
             }]);

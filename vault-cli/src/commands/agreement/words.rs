@@ -3,20 +3,17 @@
 use serde_json::{Value, json};
 use vault_core::{Condition, Delivery, Terms};
 
-use crate::commands::audit::purpose;
 use crate::commands::grant::{extent_words, scope_json, scope_words};
 use crate::show;
 use crate::time;
 
-/// The terms line by line: a name, and what it says. Nothing in them is left unsaid.
+/// The terms line by line: a name, and what it says. The agents who may be
+/// let answer are shown by `agreement show`, beside those who are.
 pub fn lines(terms: &Terms, now: u64) -> Vec<(&'static str, String)> {
     let mut lines = vec![("what", show::line(&scope_words(&terms.scope)))];
     lines.push(("extent", extent_words(terms.extent).to_owned()));
-    let why = terms.purpose.as_ref().map(purpose::words);
-    lines.push((
-        "purpose",
-        why.map_or_else(|| "any".to_owned(), |why| show::line(&why)),
-    ));
+    let why = terms.purpose.as_ref().map(show::purpose);
+    lines.push(("purpose", why.unwrap_or_else(|| "any".to_owned())));
     lines.push(("made", time::minute(terms.created)));
     for condition in terms.conditions.iter() {
         lines.push(condition_words(&condition, now));

@@ -10,7 +10,6 @@ mod json;
 mod log;
 mod names;
 mod prove;
-pub mod purpose;
 pub mod refusal;
 #[cfg(test)]
 mod samples;

@@ -4,7 +4,6 @@ use vault_core::{Act, Asked, GrantId, PublicKey, RevokeLevel};
 
 use super::event::{Event, Outcome};
 use super::names::{Names, beginning, some};
-use super::purpose;
 use super::refusal::refusal;
 use crate::{show, time};
 
@@ -28,11 +27,7 @@ pub fn words(names: &Names, event: &Event<'_>) -> Line {
     let grant = |id: &GrantId| format!("grant {}", names.grant(id));
     let person = |owner: &PublicKey| show::line(&names.person(owner));
     let people = |owners: &[PublicKey]| show::line(&names.people(owners).join(", "));
-    let purpose = |id: &GrantId| {
-        names
-            .purpose_of(id)
-            .map_or_else(String::new, purpose::words)
-    };
+    let purpose = |id: &GrantId| names.purpose_of(id).map_or_else(String::new, show::purpose);
     let versions = |count: u64| show::count(count, "version");
     match &event.entry.act {
         Act::VaultCreated { .. } => you("made the vault"),
@@ -257,7 +252,7 @@ fn request(names: &Names, asked: &Asked) -> Line {
         why: asked
             .purpose
             .as_ref()
-            .map_or_else(String::new, purpose::words),
+            .map_or_else(String::new, show::purpose),
         records: names.titles(&asked.versions),
         ..by(show::line(&names.person(&asked.reader)), what)
     }

@@ -1,10 +1,7 @@
 //! Purposes in words: codes of HL7 v3 ActReason below PurposeOfUse with their display names
 //! (HL7 Terminology, CodeSystem `v3-ActReason`).
 
-use vault_core::Purpose;
-
-use crate::show;
-
+/// Codes in order.
 const PURPOSES: &[(&str, &str)] = &[
     ("BIORCH", "biomedical research"),
     ("BTG", "break the glass"),
@@ -73,13 +70,12 @@ const PURPOSES: &[(&str, &str)] = &[
     ("TREAT", "treatment"),
 ];
 
-/// A purpose in words: a code's display name, or what was written.
-pub fn words(purpose: &Purpose) -> String {
-    let text = purpose.to_string();
-    match PURPOSES.binary_search_by(|(code, _)| (*code).cmp(&text)) {
-        Ok(at) => PURPOSES[at].1.to_owned(),
-        Err(_) => show::line(&text),
-    }
+/// The display name of a code, when it is a known one.
+pub fn purpose_name(code: &str) -> Option<&'static str> {
+    let at = PURPOSES.binary_search_by(|(known, _)| (*known).cmp(code));
+    at.ok()
+        .and_then(|at| PURPOSES.get(at))
+        .map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -87,14 +83,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_have_words_and_words_stay() {
+    fn codes_are_sorted_and_each_is_a_purpose() {
         assert!(PURPOSES.is_sorted_by(|a, b| a.0 < b.0));
-        let words = |text: &str| words(&text.parse().unwrap());
-        assert_eq!(words("TREAT"), "treatment");
-        assert_eq!(words("HPAYMT"), "healthcare payment");
-        assert_eq!(words("HRESCH"), "healthcare research");
-        assert_eq!(words("BTG"), "break the glass");
-        assert_eq!(words("treat"), "treat");
-        assert_eq!(words("second \u{202e}opinion"), "second \u{fffd}opinion");
+        for (code, name) in PURPOSES {
+            assert!(code.parse::<vault_core::Purpose>().is_ok());
+            assert!(code.bytes().all(|byte| byte.is_ascii_uppercase()));
+            assert_eq!(purpose_name(code), Some(*name));
+        }
+        assert_eq!(purpose_name("HPAYMT"), Some("healthcare payment"));
+        assert_eq!(purpose_name("treat"), None);
     }
 }
