@@ -1,18 +1,17 @@
 //! What a command works with: the home, the unlocked device, the vault, and a person to ask.
 
 use std::io::{IsTerminal, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use vault_core::{Device, MAX_WORK_FACTOR, Vault, decrypt_with_passphrase, system_clock};
+use vault_app::config::{Config, File};
+use vault_app::{App, Options, Warn};
+use vault_core::{Device, Home, Vault};
 
 use crate::args::Global;
-use crate::config::{Config, File};
 use crate::error::{Error, Exit, Result};
 use crate::output::Output;
-use crate::passphrase;
-use crate::place;
-use vault_core::Home;
+use crate::{files, passphrase};
 
 /// What a command works with.
 pub struct Context {
@@ -65,29 +64,60 @@ impl Context {
         File::read(home)?.config()
     }
 
+    /// What the command line says of places.
+    pub fn options(&self) -> Options {
+        let token = self.global.ipfs_token_file.clone();
+        Options {
+            ipfs: self.global.ipfs.clone(),
+            ipfs_token_file: token.map(|file| match files::is_dash(&file) {
+                true => PathBuf::from("/dev/stdin"),
+                false => file,
+            }),
+        }
+    }
+
+    /// Where warnings go.
+    pub fn warn(&self) -> Warn {
+        let out = self.out;
+        Arc::new(move |text| out.warn(text))
+    }
+
+    /// A home with its settings.
+    pub fn app(&self, home: impl Into<Arc<Home>>) -> Result<App> {
+        App::open(home, self.options(), self.warn())
+    }
+
     /// Unlocks this home's device with the passphrase.
     pub fn unlock(&self, home: &Home) -> Result<Arc<Device>> {
-        let sealed = home.read_identity()?;
+        // a home without an identity is told before anybody is asked
+        home.read_identity()?;
         let passphrase = passphrase::current(&self.global)?;
-        let text = decrypt_with_passphrase(&sealed, &passphrase, MAX_WORK_FACTOR)
-            .map_err(|error| identity_error(error, home.root()))?;
-        let text =
-            std::str::from_utf8(&text).map_err(|_| vault_core::IdentityFileError::NotAnIdentity)?;
-        Ok(Arc::new(Device::from_identity_text(text)?))
+        vault_app::unlock_with_passphrase(home, &passphrase)
+    }
+
+    /// Opens the home and unlocks the device.
+    pub fn app_and_device(&self) -> Result<(App, Arc<Device>)> {
+        let home = self.home()?;
+        let device = self.unlock(&home)?;
+        Ok((self.app(home)?, device))
     }
 
     /// Opens the home, unlocks the device and opens the vault.
     pub fn vault(&self) -> Result<Vault> {
-        Ok(self.home_and_vault()?.1)
+        Ok(self.app_and_vault()?.1)
     }
 
     /// The same, and keeps the home.
-    pub fn home_and_vault(&self) -> Result<(Home, Vault)> {
-        let home = self.home()?;
-        let device = self.unlock(&home)?;
-        let storage = place::storage(self, &home, &device.vault())?;
-        let vault = Vault::open(storage, device, system_clock())?;
-        Ok((home, vault))
+    pub fn home_and_vault(&self) -> Result<(Arc<Home>, Vault)> {
+        let (app, vault) = self.app_and_vault()?;
+        Ok((app.home().clone(), vault))
+    }
+
+    /// The same, and keeps the settings too.
+    pub fn app_and_vault(&self) -> Result<(App, Vault)> {
+        let (app, device) = self.app_and_device()?;
+        let vault = app.vault(&device)?;
+        Ok((app, vault))
     }
 
     /// Whether there is a person who can be asked.
@@ -136,18 +166,4 @@ pub fn declined() -> Error {
         "declined",
         "stopped as you wished; nothing was changed",
     )
-}
-
-fn identity_error(error: vault_core::EnvelopeError, root: &Path) -> Error {
-    use vault_core::EnvelopeError as E;
-    match error {
-        E::WrongPassphrase => error.into(),
-        E::WorkFactor { .. } => Error::new(Exit::Home, "work-factor", error),
-        _ => Error::new(
-            Exit::Integrity,
-            "bad-identity",
-            format!("the identity file in {} is damaged", root.display()),
-        )
-        .hint("put it back from a copy, or use `medvault init --recover` with the 24 words"),
-    }
 }

@@ -4,24 +4,15 @@
 mod args;
 mod car;
 mod commands;
-mod config;
 mod context;
 mod deposits;
 mod error;
 mod files;
-mod ids;
-#[cfg(unix)]
-mod local_socket;
 mod log;
-mod network;
-mod node;
 mod output;
 mod passphrase;
-mod place;
+mod places;
 mod progress;
-mod publish;
-mod resources;
-mod services;
 mod show;
 mod size;
 mod table;

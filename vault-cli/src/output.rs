@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 
@@ -86,7 +87,7 @@ impl Output {
             return;
         }
         if self.json {
-            return self.say(error.to_json());
+            return self.say(error_json(error));
         }
         self.say(format!(
             "medvault: {} {}",
@@ -97,6 +98,14 @@ impl Output {
             self.say(format!("{} {hint}", paint(BOLD, "hint:")));
         }
     }
+}
+
+/// An error as one JSON object.
+fn error_json(error: &Error) -> Value {
+    json!({
+        "error": {"code": error.code, "message": error.message, "hint": error.hint},
+        "exit": error.exit as u8,
+    })
 }
 
 /// Whether standard output is a terminal.

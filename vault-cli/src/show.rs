@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
-use vault_core::{Code, IndexEntry, Label, Purpose};
-use vault_formats::purpose_name;
+pub use vault_app::words::{bytes, count, line, purpose};
+use vault_core::{Code, IndexEntry, Label};
 
-use crate::ids::Ids;
 use crate::output::WARN;
 use crate::table::Table;
 use crate::time;
+use vault_app::Ids;
 
 /// One version of a record as JSON, with full ids.
 pub fn entry_json(entry: &IndexEntry) -> Value {
@@ -64,41 +64,6 @@ pub fn labels(labels: &BTreeSet<Label>) -> String {
     }
 }
 
-/// A purpose in words: the display name of a code, or what was written.
-pub fn purpose(purpose: &Purpose) -> String {
-    let text = purpose.to_string();
-    purpose_name(&text).map_or_else(|| line(&text), str::to_owned)
-}
-
-/// A text from elsewhere in one line: what could move the terminal or forge a line is shown as `\u{fffd}`.
-pub fn line(text: &str) -> String {
-    let odd = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars()
-        .map(|c| if odd(c) { '\u{fffd}' } else { c })
-        .collect()
-}
-
-/// A number of bytes in words.
-pub fn bytes(len: u64) -> String {
-    match len {
-        0..10_240 => format!("{len} B"),
-        10_240..10_485_760 => format!("{} KiB", len >> 10),
-        10_485_760..10_737_418_240 => format!("{} MiB", len >> 20),
-        _ => format!("{} GiB", len >> 30),
-    }
-}
-
-/// `1 record`, `2 records`.
-pub fn count(number: u64, thing: &str) -> String {
-    match number {
-        1 => format!("1 {thing}"),
-        _ => format!("{number} {thing}s"),
-    }
-}
-
 /// Bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
@@ -106,17 +71,4 @@ pub fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn codes_have_words_and_words_stay() {
-        let words = |text: &str| purpose(&text.parse().unwrap());
-        assert_eq!(words("TREAT"), "treatment");
-        assert_eq!(words("treat"), "treat");
-        assert_eq!(words("second \u{202e}opinion"), "second \u{fffd}opinion");
-    }
 }

@@ -2,38 +2,9 @@
 
 use jiff::civil::Date;
 use jiff::{Span, Timestamp, Zoned};
+pub use vault_app::time::{day, minute, now, rfc3339, today};
 
 use crate::error::{Error, Result};
-
-/// RFC 3339, in UTC; `seconds` since 1970-01-01.
-pub fn rfc3339(seconds: u64) -> String {
-    timestamp(seconds).map_or_else(|| seconds.to_string(), |time| time.to_string())
-}
-
-/// The day, as the clock on the wall shows it.
-pub fn day(seconds: u64) -> String {
-    local(seconds, "%Y-%m-%d")
-}
-
-/// Day and time, as the clock on the wall shows them.
-pub fn minute(seconds: u64) -> String {
-    local(seconds, "%Y-%m-%d %H:%M")
-}
-
-fn local(seconds: u64, format: &str) -> String {
-    timestamp(seconds).map_or_else(
-        || seconds.to_string(),
-        |time| {
-            time.to_zoned(jiff::tz::TimeZone::system())
-                .strftime(format)
-                .to_string()
-        },
-    )
-}
-
-fn timestamp(seconds: u64) -> Option<Timestamp> {
-    Timestamp::from_second(i64::try_from(seconds).ok()?).ok()
-}
 
 /// A moment to come: a duration from now (`12h`, `30d`, `6w`, `3m`, `1y`) or the end of a day
 /// (`2026-12-31`). In seconds since 1970-01-01 UTC.
@@ -126,20 +97,6 @@ pub fn lasting(seconds: u64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} days", seconds / 86_400),
     }
-}
-
-/// Today, where this device is.
-pub fn today() -> Result<vault_core::ClinicalDate> {
-    let text = day(now());
-    text.parse().map_err(|_| {
-        let what = format!("the clock of this device says {text}");
-        Error::new(crate::error::Exit::Failure, "clock", what).hint("set the clock")
-    })
-}
-
-/// Now, in seconds since 1970-01-01 UTC.
-pub fn now() -> u64 {
-    (vault_core::system_clock())()
 }
 
 #[cfg(test)]

@@ -75,6 +75,7 @@ mod seal;
 mod snapshots;
 #[cfg(test)]
 mod spec_examples;
+mod spool;
 mod store;
 mod vault;
 
@@ -135,6 +136,7 @@ pub use record::{
 };
 pub use restore::{RestoreError, Restored};
 pub use seal::OpenError;
+pub use spool::{Spool, SpoolReader};
 #[cfg(feature = "testing")]
 #[doc(hidden)]
 pub use store::conformance;

@@ -1,86 +1,73 @@
-//! MedVault for mobile apps: the facade over `vault-core` that bindings are made from.
+//! MedVault for apps: the facade that the bindings for Kotlin, Swift and Python are made from.
 //!
-//! So far there is one call, [`inspect_card`]: what an app needs to show when someone's contact
-//! card was scanned. Bindings for Kotlin and Swift (UniFFI) and the calls for vaults, records and
-//! grants come with the mobile app; nothing here pretends to be them.
+//! There is no logic here: every call is put in the words of `vault-app` and `vault-core`, done on a
+//! thread of the library, and answered with plain records. `docs/MOBILE.md` tells how an app uses it.
 //!
-//! The facade has plain types only: texts, numbers, lists. Errors carry their text, since error
-//! fields do not survive every binding.
+//! - [`create_vault`], [`open_vault`], [`recover_vault`]: the ways to a [`Vault`]
+//! - [`Vault`]: everything that is done with it
+//! - [`AddWork`] and the other works: long ones, with progress and a way to stop them
+//! - [`Platform`]: what the app provides, such as its [`KeyStore`]
+//! - [`MedVaultError`]: the one error
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+//! # runtime.block_on(async {
+//! use vault_ffi::{Platform, RecordFilter, Unlock, create_vault, memory_key_store};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let home = folder.path().join("vault").display().to_string();
+//! let platform = Platform { key_store: Some(memory_key_store()), ..Platform::default() };
+//! let made = create_vault(home, "Mira".into(), Unlock::KeyStore, platform).await?;
+//! assert_eq!(made.recovery_words.split(' ').count(), 24); // to be written on paper
+//!
+//! let pulse = br#"{"resourceType": "Observation", "code": {"text": "Pulse"}}"#;
+//! let report = made.vault.add(pulse.to_vec(), "pulse.json".into()).await?;
+//! assert_eq!(report.added, 1);
+//! let records = made.vault.records(RecordFilter::default()).await?;
+//! assert_eq!(records[0].title, "Pulse");
+//! assert_eq!(made.vault.content(records[0].id.clone()).await?, pulse);
+//! # made.vault.lock().await?;
+//! # Ok(())
+//! # })
+//! # }
+//! ```
+#![deny(missing_docs)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
-use vault_core::{Card, CardError};
+mod adding;
+mod error;
+mod files;
+mod platform;
+mod runtime;
+mod types;
+mod vault;
+mod work;
 
-/// Why a call did not succeed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FfiError {
-    /// The text is not a contact card, or the card was altered. Says what is wrong.
-    #[error("{0}")]
-    Card(String),
-}
+pub use error::MedVaultError;
+pub use platform::{
+    KeyStore, KeyStoreError, LogLevel, LogLine, LogSink, MemoryLog, NetworkPolicy, NetworkUse,
+    Platform, ProgressListener, fixed_network, memory_key_store,
+};
+pub use types::{
+    AddReport, AgreementSummary, AuditCheck, AuditEvent, BlockCheck, CardSummary, ContactSummary,
+    DepositDetail, DepositItem, DepositLimit, DepositSent, DepositSummary, ExportForm, FileReport,
+    GrantStatus, GrantSummary, NewVault, NodeOptions, NodeStatus, OnRequest, PinnerState,
+    ReaderTicket, Receipt, RecordDetail, RecordFilter, RecordSummary, Refusal, RestoreReport,
+    RevokeLevel, SenderSummary, SenderSync, Setting, SharePreview, ShareRequest, ShareResult,
+    ShareScope, SyncReport, Unlock, VaultInfo, VersionSummary, Withheld,
+};
+pub use vault::{
+    AddWork, DepositWork, FileWork, RecordWriter, RestoreWork, RevokeWork, Vault,
+    check_recovery_words, create_vault, has_vault, inspect_card, join_qr_parts, open_vault,
+    qr_parts, recover_vault,
+};
+pub use work::Progress;
 
-impl From<CardError> for FfiError {
-    fn from(error: CardError) -> Self {
-        Self::Card(error.to_string())
-    }
-}
+uniffi::setup_scaffolding!();
 
-/// What a contact card says. Nothing of it is proven before the fingerprint was compared.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CardSummary {
-    /// The name the card's owner chose.
-    pub name: String,
-    /// The id of the owner's vault: base32, 52 characters.
-    pub vault_id: String,
-    /// Twelve words that stand for the owner's key, to be compared aloud or by sight.
-    pub fingerprint: String,
-    /// Devices that things for the owner are encrypted to, at least one.
-    pub devices: u32,
-}
-
-/// Reads a contact card in its text form (`medvault-card:…`, among any white space) and checks
-/// its signatures. Works offline and keeps nothing.
-///
-/// # Errors
-/// [`FfiError::Card`].
-pub fn inspect_card(text: &str) -> Result<CardSummary, FfiError> {
-    let card = Card::from_text(text)?;
-    Ok(CardSummary {
-        name: card.name().to_owned(),
-        vault_id: card.vault().to_string(),
-        fingerprint: card.fingerprint(),
-        devices: u32::try_from(card.recipients().len()).unwrap_or(u32::MAX),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use vault_core::{Device, RecoveryWords, fingerprint_words};
-
-    use super::*;
-
-    #[test]
-    fn a_card_is_shown_and_an_altered_one_is_not() {
-        let device = Device::for_new_vault(&RecoveryWords::generate(), 1_790_000_000);
-        let card = device.card("Dr. Ada Example").unwrap();
-        let text = card.to_text();
-        let summary = inspect_card(&format!("\n {text} \n")).unwrap();
-        assert_eq!(summary.name, "Dr. Ada Example");
-        assert_eq!(summary.vault_id, device.vault().to_string());
-        assert_eq!(
-            summary.fingerprint,
-            fingerprint_words(device.signers().owner()).join(" ")
-        );
-        assert_eq!(summary.devices, 1);
-
-        let mut altered = text.into_bytes();
-        let at = altered.len() / 2;
-        altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
-        let altered = String::from_utf8(altered).unwrap();
-        assert!(inspect_card(&altered).is_err());
-        assert_eq!(
-            inspect_card("hello").unwrap_err().to_string(),
-            "not a contact card"
-        );
-    }
+/// The version of this library, such as `0.1.0`.
+#[uniffi::export]
+pub fn library_version() -> String {
+    env!("CARGO_PKG_VERSION").to_owned()
 }

@@ -1,11 +1,11 @@
 //! What a node is started with, and what it tells about itself.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::access::AccessStats;
-use crate::bitswap::engine::Access;
 use crate::deposit::DepositStats;
 use crate::naming::DhtConfig;
 use crate::relay::{Announced, Relay};
@@ -18,7 +18,7 @@ pub struct NodeConfig {
     /// Seed of the Ed25519 key that is the iroh endpoint id.
     pub iroh_key: [u8; 32],
     /// Multiaddrs to listen on, such as `/ip4/0.0.0.0/tcp/0` or `/ip4/0.0.0.0/udp/0/quic-v1`.
-    /// None: the node only fetches.
+    /// None: the node only fetches. Without the feature `ipfs` it listens nowhere.
     pub listen: Vec<String>,
     /// Where to answer over iroh. `None`: nowhere, the node only asks; with relays, it answers
     /// what comes through them and nothing else.
@@ -34,7 +34,7 @@ pub struct NodeConfig {
     /// Who may read blocks over bitswap.
     #[zeroize(skip)]
     pub access: Access,
-    /// How it takes part in the DHT. `None`: not at all.
+    /// How it takes part in the DHT. `None`, or without the feature `ipfs`: not at all.
     #[zeroize(skip)]
     pub dht: Option<DhtConfig>,
 }
@@ -58,6 +58,33 @@ impl NodeConfig {
     pub(crate) fn answers(&self) -> bool {
         self.iroh_listen.is_some() || !self.relays.is_empty()
     }
+}
+
+/// Who may read blocks from this node over bitswap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone who knows a CID.
+    #[default]
+    Public,
+    /// Only these peer ids (base58). All others are told that nothing is here.
+    Peers(HashSet<String>),
+}
+
+/// What passed through bitswap since the node started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Blocks sent to peers.
+    pub blocks_sent: u64,
+    /// Bytes of those blocks.
+    pub bytes_sent: u64,
+    /// Blocks received that had been asked for.
+    pub blocks_received: u64,
+    /// Bytes of those blocks.
+    pub bytes_received: u64,
+    /// Blocks received that nobody had asked for, among them wrong bytes for a CID. Thrown away.
+    pub blocks_refused: u64,
+    /// Peers connected now.
+    pub peers: usize,
 }
 
 /// What passed through iroh since the node started.

@@ -71,7 +71,10 @@ pub enum NodeError {
     DhtOff,
     /// Nothing came of a question to the DHT, or of an announcement.
     #[error("{0}")]
-    Dht(vault_host::dht::Error),
+    Dht(String),
+    /// This build has no IPFS node: the crate was compiled without the feature `ipfs`.
+    #[error("this build has no IPFS node")]
+    NotBuilt,
     /// The node was stopped.
     #[error("the node is stopped")]
     Stopped,

@@ -8,20 +8,15 @@
 //! and a node that has the head has the rest: the head links to the pin set, and the node serves
 //! or keeps all that this lists. So everything else is asked from the same node over bitswap.
 //! Announcing every block would cost a record each on twenty nodes and show how many there are.
+//!
+//! Without the feature `ipfs` every call gives [`NodeError::NotBuilt`].
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use rust_ipfs::{Multiaddr, PeerId, Protocol};
-use vault_core::{Cid, IpnsName, IpnsRecord, MAX_IPNS_RECORD_LEN, NodeAddress, PublicKey};
-use vault_host::dht::{self, Network, Role, Rules};
+use vault_core::{Cid, IpnsName, IpnsRecord, MAX_IPNS_RECORD_LEN, NodeAddress};
 
-use crate::address::{multiaddr, peer_key};
 use crate::error::NodeError;
 use crate::node::Node;
-
-/// Most nodes that are asked first.
-const MAX_BOOTSTRAP: usize = 64;
 
 /// How a node takes part in the DHT.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,44 +34,44 @@ impl Node {
     /// ends, at most 48 hours.
     ///
     /// # Errors
-    /// [`NodeError::DhtOff`]; [`NodeError::Dht`] when there was nobody to take it.
+    /// [`NodeError::DhtOff`] or [`NodeError::NotBuilt`]; [`NodeError::Dht`] when there was nobody
+    /// to take it.
     pub fn publish_name(&self, name: &IpnsName, record: &[u8]) -> Result<usize, NodeError> {
-        let (key, value) = (name.routing_key(), record.to_vec());
-        self.ask_dht(|dht| async move { dht.put(key, value).await })
+        let (ipfs, key, value) = (self.ipfs(), name.routing_key(), record.to_vec());
+        self.block_on(async move { ipfs.put(key, value).await })
     }
 
     /// All records that the DHT has under `name`, as they are: strangers may have put there what
     /// they like. [`best_record`] chooses.
     ///
     /// # Errors
-    /// [`NodeError::DhtOff`]; [`NodeError::Dht`] when nobody answered within `timeout`.
+    /// [`NodeError::DhtOff`] or [`NodeError::NotBuilt`]; [`NodeError::Dht`] when nobody answered
+    /// within `timeout`.
     pub fn resolve_names(
         &self,
         name: &IpnsName,
         timeout: Duration,
     ) -> Result<Vec<Vec<u8>>, NodeError> {
-        let key = name.routing_key();
-        self.ask_dht(|dht| async move { dht.get(key, timeout).await })
+        let (ipfs, key) = (self.ipfs(), name.routing_key());
+        self.block_on(async move { ipfs.get(key, timeout).await })
     }
 
     /// Announces that this node has a block, now and every 22 hours; how many nodes were told.
     ///
     /// # Errors
-    /// [`NodeError::DhtOff`]; [`NodeError::Dht`] when there was nobody to tell, or there is no
-    /// address at which others reach this node.
+    /// [`NodeError::DhtOff`] or [`NodeError::NotBuilt`]; [`NodeError::Dht`] when there was nobody
+    /// to tell, or there is no address at which others reach this node.
     pub fn provide(&self, cid: &Cid) -> Result<usize, NodeError> {
-        let key = provider_key(cid);
-        self.ask_dht(|dht| async move { dht.provide(key).await })
+        let (ipfs, key) = (self.ipfs(), provider_key(cid));
+        self.block_on(async move { ipfs.provide(key).await })
     }
 
     /// Announces a block no more. What is out expires by itself, within 48 hours.
     ///
     /// # Errors
-    /// [`NodeError::DhtOff`].
+    /// [`NodeError::DhtOff`] or [`NodeError::NotBuilt`].
     pub fn stop_providing(&self, cid: &Cid) -> Result<(), NodeError> {
-        let key = provider_key(cid);
-        self.dht()?.stop_providing(key);
-        Ok(())
+        self.ipfs().stop_providing(provider_key(cid))
     }
 
     /// Who says it has a block, other than this node, for [`Node::fetch`]. Only peers with
@@ -90,36 +85,25 @@ impl Node {
         cid: &Cid,
         timeout: Duration,
     ) -> Result<Vec<NodeAddress>, NodeError> {
-        let key = provider_key(cid);
-        let found = self.ask_dht(|dht| async move { dht.providers(key, timeout).await })?;
-        let own = self.address().peer;
-        let known = found.into_iter().filter_map(|one| {
-            let peer = peer_key(&one.peer).ok()?;
-            let addrs = one.addrs.iter().map(ToString::to_string);
-            let addrs: Vec<_> = addrs.filter(|addr| multiaddr(addr).is_ok()).collect();
-            (peer != own && !addrs.is_empty()).then(|| NodeAddress {
-                peer,
-                addrs,
-                endpoint: PublicKey::from_bytes([0; 32]),
-                endpoint_addrs: Vec::new(),
-                relays: Vec::new(),
-            })
-        });
-        Ok(known.collect())
+        let (ipfs, key) = (self.ipfs(), provider_key(cid));
+        self.block_on(async move { ipfs.providers(key, timeout).await })
     }
 }
 
 /// The record that everybody takes: signed under `name`, not ended at `now` (in seconds since
 /// 1970-01-01 UTC), with the highest number.
 pub fn best_record(records: &[Vec<u8>], name: &IpnsName, now: u64) -> Option<IpnsRecord> {
-    let valid = records.iter().filter_map(|bytes| read(bytes, name, now));
+    let valid = records
+        .iter()
+        .filter_map(|bytes| valid_record(bytes, name, now));
     valid.reduce(|best, next| match next.supersedes(&best) {
         true => next,
         false => best,
     })
 }
 
-fn read(bytes: &[u8], name: &IpnsName, now: u64) -> Option<IpnsRecord> {
+/// A record that is signed under `name` and not ended at `now`.
+pub(crate) fn valid_record(bytes: &[u8], name: &IpnsName, now: u64) -> Option<IpnsRecord> {
     if bytes.len() > MAX_IPNS_RECORD_LEN {
         return None;
     }
@@ -130,63 +114,6 @@ fn read(bytes: &[u8], name: &IpnsName, now: u64) -> Option<IpnsRecord> {
 fn provider_key(cid: &Cid) -> Vec<u8> {
     // version and codec are one byte each
     cid.to_bytes()[2..].to_vec()
-}
-
-impl DhtConfig {
-    pub(crate) fn parse(&self) -> Result<dht::Config, NodeError> {
-        let bootstrap = self.bootstrap.iter().take(MAX_BOOTSTRAP);
-        let bootstrap = bootstrap
-            .map(|text| with_peer(text))
-            .collect::<Result<Vec<_>, _>>()?;
-        let public = |addr: &Multiaddr| dht::fits(Network::Public, addr);
-        Ok(dht::Config {
-            role: match self.server {
-                true => Role::Server,
-                false => Role::Client,
-            },
-            network: match bootstrap.iter().any(|(_, addr)| public(addr)) {
-                true => Network::Public,
-                false => Network::Lan,
-            },
-            bootstrap,
-            rules: Arc::new(IpnsOnly),
-        })
-    }
-}
-
-/// Takes the peer id off a multiaddr that must end in one.
-fn with_peer(text: &str) -> Result<(PeerId, Multiaddr), NodeError> {
-    let bad = || NodeError::Address(text.to_owned());
-    let mut addr: Multiaddr = text.parse().map_err(|_| bad())?;
-    let Some(Protocol::P2p(peer)) = addr.pop() else {
-        return Err(bad());
-    };
-    Ok((peer, multiaddr(&addr.to_string()).map_err(|_| bad())?))
-}
-
-/// As a server, a node keeps for others what vaults publish: IPNS records that point to a head.
-struct IpnsOnly;
-
-impl IpnsOnly {
-    fn read(key: &[u8], value: &[u8]) -> Option<IpnsRecord> {
-        let peer = PeerId::from_bytes(key.strip_prefix(b"/ipns/")?).ok()?;
-        let name = IpnsName::new(peer_key(&peer).ok()?);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        read(value, &name, now.ok()?.as_secs())
-    }
-}
-
-impl Rules for IpnsOnly {
-    fn valid(&self, key: &[u8], value: &[u8]) -> bool {
-        Self::read(key, value).is_some()
-    }
-
-    fn newer(&self, key: &[u8], new: &[u8], old: &[u8]) -> bool {
-        match (Self::read(key, new), Self::read(key, old)) {
-            (Some(new), Some(old)) => new.supersedes(&old),
-            (new, _) => new.is_some(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -217,47 +144,5 @@ mod tests {
             best_record(&all[2..3], &name, 100).unwrap().as_bytes(),
             first
         );
-    }
-
-    #[test]
-    fn a_server_keeps_records_of_names_and_nothing_else() {
-        let far = 4_000_000_000;
-        let (name, old) = record(1, 1, far);
-        let (_, new) = record(1, 2, far);
-        let (other, foreign) = record(2, 3, far);
-        let key = name.routing_key();
-        assert!(IpnsOnly.valid(&key, &old) && IpnsOnly.valid(&other.routing_key(), &foreign));
-        assert!(IpnsOnly.newer(&key, &new, &old) && !IpnsOnly.newer(&key, &old, &new));
-        assert!(!IpnsOnly.newer(&key, &old, &old));
-        assert!(!IpnsOnly.valid(&key, &foreign));
-        assert!(!IpnsOnly.valid(&key, b"anything"));
-        assert!(!IpnsOnly.valid(b"/pk/x", &old));
-        assert!(!IpnsOnly.valid(&[], &[]));
-    }
-
-    #[test]
-    fn bootstrap_nodes_have_a_name_and_an_ip_address_and_tell_the_network() {
-        let id = "12D3KooWKnDdG3iXw9eTFijk3EWSunZcFi54Zka4wmtqtt6rPxc8";
-        let config = |addrs: &[&str]| DhtConfig {
-            server: false,
-            bootstrap: addrs.iter().map(|addr| format!("{addr}{id}")).collect(),
-        };
-        let network = |addrs: &[&str]| config(addrs).parse().unwrap().network;
-        assert_eq!(network(&[]), Network::Lan);
-        assert_eq!(network(&["/ip4/127.0.0.1/tcp/1/p2p/"]), Network::Lan);
-        let public = [
-            "/ip4/10.0.0.1/tcp/1/p2p/",
-            "/ip4/9.9.9.9/udp/1/quic-v1/p2p/",
-        ];
-        assert_eq!(network(&public), Network::Public);
-        for bad in [
-            "/dnsaddr/example.org/p2p/",
-            "/ip4/9.9.9.9/tcp/1",
-            "",
-            "/p2p/",
-        ] {
-            let parsed = config(&[bad]).parse();
-            assert!(matches!(parsed, Err(NodeError::Address(_))), "{bad}");
-        }
     }
 }

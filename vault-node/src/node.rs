@@ -1,35 +1,29 @@
-//! The node: an embedded IPFS node for blocks and an iroh endpoint for heads, behind a blocking
-//! interface.
+//! The node: an embedded IPFS node for blocks (see `ipfs`) and an iroh endpoint for heads, behind a
+//! blocking interface.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use iroh::{Endpoint, Watcher as _};
-use rust_ipfs::Ipfs;
 use tokio::runtime::Runtime;
 use vault_core::{BlockStore, Cid, Ends, NodeAddress, PublicKey, VaultId};
-use vault_host::Host;
-use vault_host::dht::Dht;
 
 use crate::accept::{self, Services};
 use crate::access::serve::AccessServer;
-use crate::address::{multiaddrs, peer_key};
-use crate::bitswap::engine::{Access, Engine, Stats};
-use crate::bitswap::fetch::{BlockSink, FetchReport, Network, fetch};
 use crate::block::fetch::{Asker, Links, Route};
 use crate::block::serve::{BlockServer, ReaderSource};
-use crate::config::{IrohStats, NodeConfig};
+use crate::block::{BlockSink, FetchReport};
+use crate::config::{Access, IrohStats, NodeConfig, Stats};
 use crate::deposit::serve::DepositServer;
 use crate::endpoint::{learn_relays, reachable, start_endpoint, wait_for_relay};
 use crate::error::NodeError;
 use crate::exchange::client::Kept;
 use crate::head::{self, HeadSource};
+use crate::ipfs::IpfsSide;
 use crate::naming::DhtConfig;
 use crate::relay::{Announced, Relay};
 
-/// Longest wait for peers to take note that the node stops.
-const GOODBYE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Longest wait for tasks when the node stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -43,19 +37,14 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 /// code.
 pub struct Node {
     // last in, first out: the runtime goes last
-    ipfs: Ipfs,
+    ipfs: Arc<IpfsSide>,
     endpoint: Endpoint,
-    engine: Arc<Engine>,
     services: Arc<Services>,
     links: Links,
     kept: Kept,
-    peer: PublicKey,
-    /// Where the libp2p side listens.
-    addrs: Mutex<Vec<String>>,
     answers: bool,
     relays: Vec<Relay>,
     announced: Vec<Announced>,
-    dht: Option<Dht>,
     runtime: Option<Runtime>,
 }
 
@@ -82,18 +71,14 @@ impl Node {
         });
         match started {
             Ok(up) => Ok(Self {
-                ipfs: up.ipfs,
+                ipfs: Arc::new(up.ipfs),
                 endpoint: up.endpoint,
-                engine: up.engine,
                 services: up.services,
                 links: Links::default(),
                 kept: Kept::default(),
-                peer: up.peer,
-                addrs: Mutex::new(up.addrs),
                 answers: config.answers(),
                 relays: config.relays.clone(),
                 announced: config.announced.clone(),
-                dht: up.dht,
                 runtime: Some(runtime),
             }),
             Err(error) => {
@@ -131,16 +116,13 @@ impl Node {
 
     /// How others reach this node now: what goes into a ticket. Announced addresses come first.
     pub fn address(&self) -> NodeAddress {
-        let announced = |blocks: bool| {
-            let all = self.announced.iter();
-            all.filter_map(move |one| match one {
-                Announced::Blocks(addr) => blocks.then(|| addr.clone()),
-                Announced::Iroh(addr) => (!blocks).then(|| addr.to_string()),
-            })
-        };
+        let announced = self.announced.iter().filter_map(|one| match one {
+            Announced::Blocks(_) => None, // the IPFS side knows those
+            Announced::Iroh(addr) => Some(addr.to_string()),
+        });
         let (mut endpoint_addrs, mut relays) = (Vec::new(), Vec::new());
         if self.answers {
-            endpoint_addrs = unique(announced(false).chain(reachable(&self.endpoint)));
+            endpoint_addrs = unique(announced.chain(reachable(&self.endpoint)));
             let home = self.endpoint.addr();
             relays = home.relay_urls().map(ToString::to_string).collect();
             if relays.is_empty() {
@@ -148,8 +130,8 @@ impl Node {
             }
         }
         NodeAddress {
-            peer: self.peer,
-            addrs: unique(announced(true).chain(lock(&self.addrs).iter().cloned())),
+            peer: self.ipfs.peer(),
+            addrs: unique(self.ipfs.addrs().into_iter()),
             endpoint: self.endpoint_id(),
             endpoint_addrs,
             relays,
@@ -167,15 +149,8 @@ impl Node {
     /// # Errors
     /// [`NodeError::Stopped`].
     pub fn look_around(&self) -> Result<NodeAddress, NodeError> {
-        let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
-        let (reply, answer) = std::sync::mpsc::channel();
-        let ipfs = self.ipfs.clone();
-        runtime.spawn(async move {
-            let _ = reply.send(ipfs.listening_addresses().await); // the caller is waiting below
-        });
-        let found = answer.recv().map_err(|_| NodeError::Stopped)?;
-        let found = found.map_err(|_| NodeError::Stopped)?;
-        *lock(&self.addrs) = found.iter().map(ToString::to_string).collect();
+        let ipfs = self.ipfs();
+        self.block_on(async move { ipfs.look_around().await })?;
         Ok(self.address())
     }
 
@@ -190,15 +165,16 @@ impl Node {
         vault: &VaultId,
         timeout: Duration,
     ) -> Result<Vec<u8>, NodeError> {
-        let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
-        let (reply, answer) = std::sync::mpsc::channel();
         let (endpoint, relays) = (self.endpoint.clone(), from.relays.clone());
         let ask = head::fetch(self.endpoint.clone(), from.clone(), *vault, timeout);
-        runtime.spawn(async move {
+        self.block_on(async move {
             learn_relays(&endpoint, &relays).await;
-            let _ = reply.send(ask.await); // the caller is waiting below
-        });
-        answer.recv().unwrap_or(Err(NodeError::Stopped))
+            ask.await
+        })
+    }
+
+    pub(crate) fn ipfs(&self) -> Arc<IpfsSide> {
+        Arc::clone(&self.ipfs)
     }
 
     pub(crate) fn services(&self) -> &Services {
@@ -235,27 +211,6 @@ impl Node {
         answer.recv().unwrap_or(Err(NodeError::Stopped))
     }
 
-    /// The handle of the DHT, if this node takes part.
-    pub(crate) fn dht(&self) -> Result<&Dht, NodeError> {
-        self.dht.as_ref().ok_or(NodeError::DhtOff)
-    }
-
-    /// Asks the DHT and waits for the answer.
-    pub(crate) fn ask_dht<T, F>(&self, ask: impl FnOnce(Dht) -> F) -> Result<T, NodeError>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, vault_host::dht::Error>> + Send + 'static,
-    {
-        let asking = ask(self.dht()?.clone());
-        let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
-        let (reply, answer) = std::sync::mpsc::channel();
-        runtime.spawn(async move {
-            let _ = reply.send(asking.await); // the caller is waiting below
-        });
-        let answer = answer.recv().map_err(|_| NodeError::Stopped)?;
-        answer.map_err(NodeError::Dht)
-    }
-
     /// Fetches blocks from whichever of `from` has them and hands each, checked against its CID,
     /// to `on_block` on this thread, in any order. Up to 32 blocks of each peer are under way at a
     /// time, so at most 32 MiB a peer wait in memory.
@@ -265,8 +220,9 @@ impl Node {
     ///
     /// # Errors
     /// [`NodeError::Address`]; [`NodeError::Unreachable`] or [`NodeError::Timeout`] when no peer
-    /// was reached; [`NodeError::Sink`] when `on_block` failed, which ends the fetch. Blocks that
-    /// nobody gave are listed in the report.
+    /// was reached; [`NodeError::Sink`] when `on_block` failed, which ends the fetch;
+    /// [`NodeError::NotBuilt`] without the feature `ipfs`. Blocks that nobody gave are listed in
+    /// the report.
     pub fn fetch(
         &self,
         from: &[NodeAddress],
@@ -274,12 +230,9 @@ impl Node {
         timeout: Duration,
         on_block: &mut BlockSink<'_>,
     ) -> Result<FetchReport, NodeError> {
-        let network = Network {
-            engine: &self.engine,
-            ipfs: &self.ipfs,
-            runtime: self.runtime.as_ref().ok_or(NodeError::Stopped)?.handle(),
-        };
-        fetch(network, from, cids, timeout, on_block)
+        let runtime = self.runtime.as_ref().ok_or(NodeError::Stopped)?;
+        let ipfs = &self.ipfs;
+        ipfs.fetch(runtime.handle(), from, cids, timeout, on_block)
     }
 
     /// Fetches blocks of `vault` over iroh from a patient's node that gives them to readers only,
@@ -326,13 +279,12 @@ impl Node {
 
     /// Changes who may read blocks over iroh, from the next request on. Nobody may until then.
     pub fn set_readers(&self, source: impl ReaderSource + 'static) {
-        self.services.blocks.set_readers(Arc::new(source));
+        self.services.blocks.source.set(Arc::new(source));
     }
 
     /// Changes who may read blocks over bitswap, from the next answer on.
     pub fn set_access(&self, access: Access) {
-        let current = self.engine.access.write();
-        *current.unwrap_or_else(PoisonError::into_inner) = access;
+        self.ipfs.set_access(access);
     }
 
     /// What passed through iroh since the node started.
@@ -353,7 +305,7 @@ impl Node {
 
     /// What passed through bitswap since the node started.
     pub fn stats(&self) -> Stats {
-        self.engine.stats()
+        self.ipfs.stats()
     }
 
     /// Takes no new requests over iroh, but for heads, and lets answers and deposits end for up to
@@ -377,16 +329,9 @@ impl Node {
             return;
         };
         let (done, wait) = std::sync::mpsc::channel();
-        let (ipfs, endpoint) = (self.ipfs.clone(), self.endpoint.clone());
-        let streams = self.engine.streams.clone();
+        let (ipfs, endpoint) = (self.ipfs(), self.endpoint.clone());
         runtime.spawn(async move {
-            // say goodbye, so that peers need not find out by themselves
-            streams.close_all();
-            let begun = Instant::now();
-            while streams.count() > 0 && begun.elapsed() < GOODBYE_TIMEOUT {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-            ipfs.exit_daemon().await;
+            ipfs.stop().await;
             endpoint.close().await;
             let _ = done.send(()); // the caller may have given up
         });
@@ -407,10 +352,6 @@ fn start(error: impl ToString) -> NodeError {
     NodeError::Start(error.to_string())
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// The first of each.
 fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
     let mut all = Vec::new();
@@ -424,13 +365,9 @@ fn unique(texts: impl Iterator<Item = String>) -> Vec<String> {
 
 /// A node's parts.
 struct Up {
-    ipfs: Ipfs,
+    ipfs: IpfsSide,
     endpoint: Endpoint,
-    engine: Arc<Engine>,
     services: Arc<Services>,
-    peer: PublicKey,
-    addrs: Vec<String>,
-    dht: Option<Dht>,
 }
 
 async fn up(
@@ -438,26 +375,7 @@ async fn up(
     store: Arc<dyn BlockStore>,
     heads: Arc<dyn HeadSource>,
 ) -> Result<Up, NodeError> {
-    let announced = config.announced.iter().filter_map(|one| match one {
-        Announced::Blocks(addr) => Some(addr),
-        Announced::Iroh(_) => None,
-    });
-    let settings = vault_host::Config {
-        listen: multiaddrs(&config.listen)?,
-        announce: multiaddrs(announced)?,
-        dht: config.dht.as_ref().map(DhtConfig::parse).transpose()?,
-    };
-    let host = vault_host::start(config.libp2p_key, settings).await;
-    let Host {
-        ipfs,
-        streams,
-        inbound,
-        dht,
-        peer,
-        addrs,
-    } = host.map_err(start)?;
-    let engine = Engine::new(streams, store.clone(), config.access.clone());
-    tokio::spawn(Arc::clone(&engine).accept(inbound));
+    let ipfs = IpfsSide::start(config, store.clone()).await?;
     let endpoint = start_endpoint(config).await?;
     let own = PublicKey::from_bytes(*endpoint.id().as_bytes());
     let services = Arc::new(Services {
@@ -474,10 +392,6 @@ async fn up(
     Ok(Up {
         ipfs,
         endpoint,
-        engine,
         services,
-        peer: peer_key(&peer)?,
-        addrs: addrs.iter().map(ToString::to_string).collect(),
-        dht,
     })
 }

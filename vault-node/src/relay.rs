@@ -66,7 +66,7 @@ impl FromStr for Announced {
     fn from_str(text: &str) -> Result<Self, NodeError> {
         let bad = || NodeError::Address(text.to_owned());
         if text.starts_with('/') {
-            let addr = multiaddr(text)?.to_string();
+            let addr = multiaddr(text)?;
             let nowhere = ["/ip4/0.0.0.0/", "/ip6/::/"];
             let open = addr.contains("/tcp/0") || addr.contains("/udp/0");
             let usable = !open && nowhere.iter().all(|start| !addr.starts_with(start));

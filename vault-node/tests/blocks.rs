@@ -43,6 +43,7 @@ fn a_reader_gets_what_is_there_in_order() {
     assert_eq!(fetch(&client, &address, &reader, &[]).unwrap().0.blocks, 0);
 }
 
+#[cfg(feature = "ipfs")]
 #[test]
 fn large_blocks_travel_as_fast_as_the_connection() {
     let party = Party::new(71, &["/ip4/127.0.0.1/tcp/0"]);

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+use vault_app::config::{self, File, Form, KEYS, Key};
 
-use crate::config::{self, File, Form, KEYS, Key};
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::table::Table;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
+use vault_app::serve;
 use vault_core::{DEFAULT_WORK_FACTOR, Vault};
 
-use super::serve::access;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::output::{BAD, GOOD, WARN, paint};
@@ -280,7 +280,7 @@ fn rekeys(vault: &mut Vault) -> Check {
 /// Whether a reader has shown a log of this vault that is not part of the one here.
 fn history(home: &Home, vault: &Vault) -> Check {
     const NAME: &str = "history";
-    match access::unsettled(home, vault) {
+    match serve::unsettled(home, vault) {
         Ok(None) => check(
             NAME,
             Verdict::Ok,
@@ -294,7 +294,7 @@ fn history(home: &Home, vault: &Vault) -> Check {
                 path.display()
             ),
         )
-        .hint(access::SETTLE),
+        .hint(serve::SETTLE),
         Err(error) => check(NAME, Verdict::Fail, error.message),
     }
 }

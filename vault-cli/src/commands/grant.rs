@@ -8,15 +8,16 @@ use std::fmt::Write as _;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
+pub use vault_app::person;
 use vault_core::{GrantId, GrantInfo, GrantStatus, Vault};
 
 use super::revoke::receipt_json;
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::ids::Ids;
 use crate::output::{BOLD, DIM, GOOD, WARN, paint};
 use crate::table::Table;
-use crate::{node, show, time};
+use crate::{show, time};
+use vault_app::Ids;
 
 pub use scope::{extent_words, scope_json, scope_words};
 
@@ -181,7 +182,7 @@ fn show(context: &Context, args: &Show) -> Result<Exit> {
 fn ticket(context: &Context, args: &Ticket) -> Result<Exit> {
     let (home, mut vault) = context.home_and_vault()?;
     let (grant, _) = find(&mut vault, &args.grant)?;
-    let tickets = vault.tickets(&grant.id, &node::address(&home, &vault)?)?;
+    let tickets = vault.tickets(&grant.id, &vault_app::node_address(&home, &vault)?)?;
     if context.out.json {
         context.out.json_lines(tickets.iter().map(|(reader, ticket)| {
             json!({"grant": grant.id.to_string(), "reader": reader, "ticket": ticket})
@@ -226,14 +227,6 @@ fn people(vault: &Vault, grant: &GrantInfo) -> String {
     let readers = grant.readers.iter().cloned();
     let all: Vec<String> = readers.chain(offered).chain(former).collect();
     all.join(", ")
-}
-
-/// A contact's name, or the beginning of the key.
-pub fn person(vault: &Vault, owner: &vault_core::PublicKey) -> String {
-    match vault.contact_name(owner) {
-        Some(name) => name.to_owned(),
-        None => owner.to_string().chars().take(12).collect(),
-    }
 }
 
 fn grant_json(vault: &Vault, grant: &GrantInfo, now: u64) -> Value {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
+use vault_app::{Places, publish_name};
 use vault_core::Vault;
 use vault_http::client::BaseUrl;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::network::{HeadArgs, PlaceArgs, Places, publish_name};
 use crate::{files, time};
 
 /// The vault's newest head, and the name under which it is found
@@ -109,8 +109,8 @@ fn export(context: &Context, args: &Export) -> Result<Exit> {
 }
 
 fn publish(context: &Context, args: &Publish) -> Result<Exit> {
-    let (home, vault) = context.home_and_vault()?;
-    let mut places = Places::of(context, &home, &PlaceArgs::default(), &HeadArgs::default())?;
+    let (app, vault) = context.app_and_vault()?;
+    let mut places = app.places(Vec::new(), Vec::new())?;
     places
         .routing
         .extend(Places::at(Vec::new(), args.routing.clone())?.routing);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
+use vault_app::{Places, copy_vault};
 use vault_core::{
-    BlockStore, DEFAULT_WORK_FACTOR, Device, RecoveryWords, StorageError, Vault, VaultStorage,
-    encrypt_with_passphrase, system_clock,
+    BlockStore, DEFAULT_WORK_FACTOR, Device, Home, RecoveryWords, Vault, encrypt_with_passphrase,
 };
 use vault_http::client::BaseUrl;
 use zeroize::Zeroizing;
@@ -16,11 +16,8 @@ use crate::car;
 use crate::context::{Context, declined};
 use crate::error::{Error, Exit, Result};
 use crate::files;
-use crate::network::{Places, copy_vault};
 use crate::output::{BOLD, paint};
 use crate::passphrase;
-use crate::place;
-use vault_core::Home;
 
 /// Make a new vault, or rebuild one from its recovery words
 ///
@@ -66,7 +63,7 @@ pub struct Init {
 /// Runs the command.
 pub fn run(context: &Context, args: Init) -> Result<Exit> {
     let path = context.home_path()?;
-    refuse_existing(&path)?;
+    vault_app::refuse_existing_home(&path)?;
     let vault = match args.recover {
         true => recover(context, &args, &path)?,
         false => create(context, &args, &path)?,
@@ -90,38 +87,14 @@ pub fn run(context: &Context, args: Init) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn refuse_existing(path: &Path) -> Result<()> {
-    match Home::open(path) {
-        Ok(_) => {
-            let mut error = Error::from(StorageError::Exists);
-            error.message = format!("there is a vault already in {}", path.display());
-            Err(error)
-        }
-        Err(StorageError::NoVault) if is_occupied(path) => {
-            let what = format!("{} is not empty, and holds no vault", path.display());
-            Err(Error::new(Exit::Home, "home-occupied", what)
-                .hint("`--home DIR` names another place"))
-        }
-        Err(StorageError::NoVault) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn is_occupied(path: &Path) -> bool {
-    match std::fs::read_dir(path) {
-        Ok(mut entries) => entries.next().is_some(),
-        Err(error) => error.kind() != std::io::ErrorKind::NotFound,
-    }
-}
-
 fn create(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     let name = match &args.name {
         Some(name) => name.clone(),
         None => ask_name(context)?,
     };
     let words = RecoveryWords::generate();
-    let device = Arc::new(Device::for_new_vault(&words, crate::time::now()));
-    device.card(&name)?;
+    // a name that cannot be used is told before anybody is asked for more
+    Device::for_new_vault(&words, crate::time::now()).card(&name)?;
     let passphrase = passphrase::fresh(&context.global)?;
     match &args.words_out {
         Some(file) => {
@@ -130,25 +103,15 @@ fn create(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
         }
         None => show_words(context, &words)?,
     }
-    let made = Home::create(path, |home| -> Result<Vault> {
-        let identity = device.to_identity_text();
-        let sealed = encrypt_with_passphrase(identity.as_bytes(), &passphrase, args.work_factor)?;
-        home.write_identity(&sealed)?;
-        home.write_card(&device.card(&name)?.to_text())?;
-        let storage = place::begin(context, home, &device.vault())?;
-        Ok(Vault::create(
-            storage,
-            device.clone(),
-            &name,
-            system_clock(),
+    let seal = |_: &Home, identity: &[u8]| {
+        Ok(encrypt_with_passphrase(
+            identity,
+            &passphrase,
+            args.work_factor,
         )?)
-    });
-    match made {
-        Ok((home, vault)) => {
-            drop(vault);
-            let storage = place::storage(context, &home, &device.vault())?;
-            Ok(Vault::open(storage, device, system_clock())?)
-        }
+    };
+    match vault_app::create_home(path, &name, &words, &context.options(), &seal) {
+        Ok((home, device)) => context.app(home)?.vault(&device),
         Err(error) => {
             if let Some(file) = &args.words_out {
                 let _ = std::fs::remove_file(file);
@@ -228,7 +191,7 @@ fn copy_blocks(
 ) -> Result<()> {
     if !args.blocks.is_empty() {
         let copied = car::copy(&args.blocks, &**store)?;
-        context.out.note(format!("{} blocks copied", copied.blocks));
+        context.out.note(format!("{copied} blocks copied"));
     }
     if !args.gateway.is_empty() {
         let places = Places::at(args.gateway.clone(), args.routing.clone())?;
@@ -266,19 +229,16 @@ fn recover(context: &Context, args: &Init, path: &Path) -> Result<Vault> {
     });
     let words = RecoveryWords::parse(&text)?;
     let passphrase = passphrase::fresh(&context.global)?;
-    let (home, identity) = Home::create(path, |home| -> Result<_> {
-        let storage = place::begin(context, home, &words.vault())?;
-        copy_blocks(context, args, &words, &storage.blocks())?;
-        let vault = Vault::recover(storage, &words, system_clock())?;
-        let identity = vault.device().to_identity_text();
-        let sealed = encrypt_with_passphrase(identity.as_bytes(), &passphrase, args.work_factor)?;
-        home.write_identity(&sealed)?;
-        home.write_card(&vault.device().card(vault.name())?.to_text())?;
-        Ok(identity)
-    })?;
-    let device = Arc::new(Device::from_identity_text(&identity)?);
-    let storage = place::storage(context, &home, &device.vault())?;
-    let mut vault = Vault::open(storage, device, system_clock())?;
+    let seal = |_: &Home, identity: &[u8]| {
+        Ok(encrypt_with_passphrase(
+            identity,
+            &passphrase,
+            args.work_factor,
+        )?)
+    };
+    let copy = |store: &Arc<dyn BlockStore>| copy_blocks(context, args, &words, store);
+    let (home, device) = vault_app::recover_home(path, &words, &context.options(), &seal, &copy)?;
+    let mut vault = context.app(home)?.vault(&device)?;
     let report = vault.verify_blocks(false)?;
     if !report.missing.is_empty() {
         context.out.warn(format!(

@@ -2,14 +2,13 @@
 
 use clap::Args;
 use serde_json::json;
+use vault_app::Place;
 use vault_core::{
     BlockStore, Cid, Codec, Digest, Head, Home, SourceError, StorageError, VaultError, VaultStorage,
 };
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::local_socket;
-use crate::place::Place;
 use crate::show;
 
 /// Bytes copied at once.
@@ -38,25 +37,26 @@ pub fn run(context: &Context, args: &Move) -> Result<Exit> {
         "home" => Place::Home,
         url => Place::kubo(url)?,
     };
-    if local_socket::ask(home.root()).is_some() {
+    if vault_app::ask_running_node(home.root()).is_some() {
         return Err(
             Error::new(Exit::Home, "serving", "this home is being served")
                 .hint("stop `medvault serve`, move, and start it again"),
         );
     }
     let _lock = home.lock()?;
+    let app = context.app(home.clone())?;
     let local = home.storage()?;
     let head = local.head()?.ok_or(StorageError::NoVault)?;
     let vault = Head::from_bytes(&head).map_err(VaultError::from)?.vault();
     let head = Cid::new(Codec::DagCbor, Digest::of(&head));
     // the settings may name a Kubo while the blocks are in the home: set by hand, or by a move that
     // was stopped
-    let from = match Place::of(context, &home)? {
+    let from = match app.place()? {
         Place::Kubo(_) if local.blocks().has(&head)? => Place::Home,
         other => other,
     };
-    let target = to.storage(context, &home, &vault)?.blocks();
-    if from == to || from.is_the_same_kubo(&to, context)? {
+    let target = to.storage(app.options(), &home, &vault)?.blocks();
+    if from == to || from.is_the_same_kubo(&to, app.options())? {
         return stay(
             context,
             &home,
@@ -66,7 +66,7 @@ pub fn run(context: &Context, args: &Move) -> Result<Exit> {
             args.dry_run,
         );
     }
-    let source = from.storage(context, &home, &vault)?.blocks();
+    let source = from.storage(app.options(), &home, &vault)?.blocks();
     if !source.has(&head)? {
         return Err(not_there(&from));
     }

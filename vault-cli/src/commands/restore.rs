@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{Home, RestoreError, Restored, Vault, system_clock};
+use vault_app::restore_error;
+use vault_core::{Home, Restored, Vault, system_clock};
 
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
-use crate::place::Place;
+use crate::error::{Exit, Result};
 use crate::{car, files, progress, show};
 
 /// Put blocks back into this home from a backup of its vault
@@ -42,12 +42,15 @@ pub fn run(context: &Context, args: &Restore) -> Result<Exit> {
     };
     let bar = progress::bar(context.out, len, "bytes");
     // looked into by nobody yet: what is missing there may be what the backup has
-    let storage = Place::of(context, &home)?.storage(context, &home, &device.vault())?;
+    let app = context.app(home)?;
+    let storage = app
+        .place()?
+        .storage(app.options(), app.home(), &device.vault())?;
     let restored = Vault::restore(storage, device, system_clock(), car, &mut |at| {
         bar.set_position(at);
     });
     bar.finish_and_clear();
-    let restored = restored.map_err(|error| explain(&args.file, error))?;
+    let restored = restored.map_err(|error| restore_error(&args.file, error))?;
     tell(context, &args.file, &restored)
 }
 
@@ -94,38 +97,4 @@ fn tell(context: &Context, path: &Path, restored: &Restored) -> Result<Exit> {
         true => Exit::Ok,
         false => Exit::Partial,
     })
-}
-
-fn explain(path: &Path, error: RestoreError) -> Error {
-    let text = format!("{}: {error}", path.display());
-    let new = |exit, code| Error::new(exit, code, &text);
-    match error {
-        RestoreError::Car(error) => car::car_error(path, error),
-        RestoreError::NotABackup => new(Exit::Failure, "not-a-backup").hint(
-            "give a file that `medvault backup` wrote; for the folder `blocks` of an old home use \
-             `medvault init --recover --blocks DIR`",
-        ),
-        RestoreError::OtherVault => new(Exit::Identity, "other-vault")
-            .hint("nothing was changed; `--home DIR` names the home that it belongs to"),
-        RestoreError::Replaced => new(Exit::Identity, "replaced").hint(format!(
-            "`medvault init --recover --blocks {}` with another `--home` takes the 24 words",
-            path.display()
-        )),
-        RestoreError::Incomplete(_) => {
-            new(Exit::Integrity, "incomplete").hint("nothing was changed; use another copy")
-        }
-        RestoreError::Head(error) => {
-            let code = Error::from(error).code;
-            new(Exit::Integrity, code).hint(match code {
-                "older-head" => "nothing was changed: the vault in this home is newer, and whole",
-                "forked-head" => {
-                    "nothing was changed: two devices wrote from copies of one home, and their \
-                     histories cannot be joined"
-                }
-                "clock" => "nothing was changed; set the clock and try again",
-                _ => "nothing was changed; use another copy",
-            })
-        }
-        RestoreError::Vault(error) => error.into(),
-    }
 }

@@ -2,23 +2,17 @@
 
 mod receipt;
 
-use std::time::Duration;
-
 use clap::Args;
-use vault_core::{GrantId, GrantStatus, PinnerAck, Receipt, RevokeLevel, RevokeTarget, Vault};
+use vault_app::pinning::PATIENCE;
+use vault_app::{Next, Pinning, close_agents};
+use vault_core::{GrantId, GrantStatus, Receipt, RekeyProgress, RevokeLevel, RevokeTarget, Vault};
 
 use super::grant::find;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::network::agents::close_agents;
-use crate::services::Pinning;
 use crate::{progress, show};
 
 pub use receipt::{receipt_json, receipt_words};
-
-/// How long pinning services may take to move off the old blocks before the receipt says that they
-/// have not confirmed.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Take access back
 ///
@@ -71,7 +65,7 @@ pub fn run(context: &Context, args: &Revoke) -> Result<Exit> {
         false => RevokeLevel::Rekey,
     };
     if let RevokeTarget::Grant(grant) = &target {
-        close_agents(context, &mut vault, &[*grant])?;
+        close_agents(&context.warn(), &mut vault, &[*grant])?;
     }
     let revocations = vault.revoke(&target, level)?;
     if revocations.is_empty() {
@@ -167,46 +161,15 @@ fn rekey(
     pinning: &mut Pinning,
     grants: &[GrantId],
 ) -> Result<Vec<Receipt>> {
-    let mut deleted = Vec::new();
-    for grant in grants {
-        let bar = progress::bar(context.out, 0, "versions sealed again");
-        let done = vault.rekey_blocks(grant, &mut |step| {
-            bar.set_length(step.count + step.left);
-            bar.set_position(step.count);
-        });
-        bar.finish_and_clear();
-        deleted.push(done?.deleted);
-    }
-    let mut acks = Vec::new();
-    if !grants.is_empty() && !pinning.services.list().is_empty() {
-        pinning.warn_unless_served(context);
-        // without a node to fetch from, waiting for a service is in vain
-        let patience = if pinning.is_served() {
-            PATIENCE
-        } else {
-            Duration::ZERO
-        };
-        acks = pinning.acknowledge(patience);
-        for (pinner, error) in &acks {
-            if let Some(error) = error {
-                context
-                    .out
-                    .warn(format!("{}: {}", pinner.name, error.message));
-            }
-        }
-    }
-    let mut receipts = Vec::new();
-    for (grant, deleted) in grants.iter().zip(deleted) {
-        let pinners: Vec<PinnerAck> = acks
-            .iter()
-            .map(|(pinner, _)| PinnerAck {
-                deleted: if pinner.acknowledged { deleted } else { 0 },
-                ..pinner.clone()
-            })
-            .collect();
-        receipts.push(vault.finish_rekey(grant, &pinners)?);
-    }
-    Ok(receipts)
+    let bar = progress::bar(context.out, 0, "versions sealed again");
+    let mut show = |_: &GrantId, step: &RekeyProgress| {
+        bar.set_length(step.count + step.left);
+        bar.set_position(step.count);
+        Next::Go
+    };
+    let done = vault_app::rekey(vault, pinning, &context.warn(), grants, &mut show);
+    bar.finish_and_clear();
+    done
 }
 
 fn report(

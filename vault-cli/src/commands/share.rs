@@ -15,13 +15,13 @@ use vault_core::{
 use super::agreement::words::conditions_into;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::ids::Ids;
 use crate::output::{BOLD, WARN, paint};
 use crate::table::Table;
-use crate::{files, node, show, time};
+use crate::{files, show, time};
 use choice::Choice;
 use consent::FromConsent;
 use on_request::OnRequestArgs;
+use vault_app::Ids;
 
 /// Let people read some of your records
 ///
@@ -98,7 +98,7 @@ pub fn run(context: &Context, args: &Share) -> Result<Exit> {
         .chain(offer.iter().flat_map(|offer| &offer.agents))
         .cloned()
         .collect();
-    let unverified = unverified(&mut vault, &everyone)?;
+    let unverified = vault_app::unverified(&mut vault, &everyone)?;
     if args.dry_run {
         dry_run(context, &preview, &ids, &unverified)?;
         if offer.is_some() {
@@ -110,7 +110,7 @@ pub fn run(context: &Context, args: &Share) -> Result<Exit> {
         consent_to_unverified(context, args, &unverified)?;
     }
     refuse_existing_files(args, &mut vault)?;
-    let address = node::address(&home, &vault)?;
+    let address = vault_app::node_address(&home, &vault)?;
     let shared = match offer {
         Some(offer) => vault.offer(request, offer, &address)?,
         None => vault.share(request, &address)?,
@@ -136,18 +136,6 @@ fn asked_for(args: &Share, ids: &Ids) -> Result<(ShareRequest, Option<OnRequestT
         expires,
     };
     Ok((request, offer))
-}
-
-/// The readers that nobody has verified.
-fn unverified(vault: &mut Vault, readers: &[String]) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for reader in readers {
-        let contact = vault.contact(reader)?;
-        if contact.verified.is_none() {
-            names.push(contact.name);
-        }
-    }
-    Ok(names)
 }
 
 fn consent_to_unverified(context: &Context, args: &Share, names: &[String]) -> Result<()> {

@@ -8,7 +8,6 @@ use vault_core::GrantStatus;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::local_socket;
 use crate::output::{BOLD, WARN, paint};
 use crate::{show, time};
 
@@ -31,7 +30,7 @@ pub fn run(context: &Context) -> Result<Exit> {
     let verified = contacts.iter().filter(|c| c.verified.is_some()).count();
     let pending = vault.pending_rekeys()?;
     let head = vault.head();
-    let serving = local_socket::ask(home.root());
+    let serving = vault_app::ask_running_node(home.root());
     if context.out.json {
         context.out.json(&json!({
             "node": serving,

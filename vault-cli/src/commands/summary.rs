@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use vault_app::export::{is_clinical, opened};
 use vault_formats::{Person, SummaryBuilder};
 
 use super::record::{AskArgs, FromArgs};
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::{files, output, resources, time};
+use crate::{files, output, time};
 
 /// Columns where nothing tells the width.
 const COLUMNS: usize = 100;
@@ -38,12 +39,13 @@ pub struct SummaryArgs {
 pub fn run(context: &Context, args: &SummaryArgs) -> Result<Exit> {
     let mut records = args.from.owner().open(context)?;
     let mut entries = records.records()?;
-    entries.retain(resources::is_clinical);
+    entries.retain(is_clinical);
     records.unlock(context, &entries, &args.ask)?;
     let owner = records.owner().map(|name| Person::named(&name));
     let mut builder = SummaryBuilder::new(time::today()?.as_str()).owned_by(owner);
     let mut unreadable = Vec::new();
-    for resource in resources::opened(&*records, &entries, &mut unreadable) {
+    let open = records.opener();
+    for resource in opened(|entry| open(entry), &entries, &mut unreadable) {
         builder.add(&resource?);
     }
     for record in unreadable {

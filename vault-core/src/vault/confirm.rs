@@ -66,6 +66,8 @@ impl Vault {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
+
     use super::super::tests::{node, record, world};
     use super::*;
     use crate::RevokeLevel;
@@ -107,10 +109,16 @@ mod tests {
                 w.vault.finish_rekey(&grant, &[]),
                 Err(VaultError::Conflict)
             ));
-            let done = w.vault.rekey_blocks(&grant, &mut |_| {}).unwrap();
+            let done = w
+                .vault
+                .rekey_blocks(&grant, &mut |_| ControlFlow::Continue(()))
+                .unwrap();
             assert_eq!((done.left, done.count), (0, 1));
             // a kill in between: nothing is left to seal, the receipt is
-            let again = w.vault.rekey_blocks(&grant, &mut |_| {}).unwrap();
+            let again = w
+                .vault
+                .rekey_blocks(&grant, &mut |_| ControlFlow::Continue(()))
+                .unwrap();
             assert_eq!(again.deleted, done.deleted);
             revoked.push(grant);
         }

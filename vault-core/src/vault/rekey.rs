@@ -7,6 +7,7 @@
 //! the moment of the revocation. A kill loses at most the batch under way.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 
 use super::receipt::{PinnerAck, Receipt, ReceiptDraft};
 use super::release::Moved;
@@ -64,29 +65,31 @@ impl Vault {
         grant: &GrantId,
         progress: &mut dyn FnMut(&RekeyProgress),
     ) -> Result<Receipt, VaultError> {
-        self.rekey_blocks(grant, progress)?;
+        self.rekey_blocks(grant, &mut |step| {
+            progress(step);
+            ControlFlow::Continue(())
+        })?;
         self.finish_rekey(grant, &[])
     }
 
     /// Re-keys batch by batch until nothing is left but the receipt: the new head names no old
     /// block any more. Then pinning services can be moved to it, and [`Self::finish_rekey`] says
-    /// in the receipt what came of that.
+    /// in the receipt what came of that. When `progress` breaks, what is left stays pending, and
+    /// the same call goes on with it later.
     ///
     /// # Errors
     /// [`VaultError::NoGrant`] when nothing is pending for the grant.
     pub fn rekey_blocks(
         &mut self,
         grant: &GrantId,
-        progress: &mut dyn FnMut(&RekeyProgress),
+        progress: &mut dyn FnMut(&RekeyProgress) -> ControlFlow<()>,
     ) -> Result<RekeyProgress, VaultError> {
         loop {
             let step = self.rekey_transaction(grant, |tx, record, pending| {
                 tx.rekey_batch(record, pending, BATCH)
             })?;
-            if step.count > 0 {
-                progress(&step);
-            }
-            if step.left == 0 {
+            let stop = step.count > 0 && progress(&step).is_break();
+            if stop || step.left == 0 {
                 return Ok(step);
             }
         }

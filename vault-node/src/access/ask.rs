@@ -15,7 +15,7 @@ impl Node {
     /// Answers the access protocol with `handler` from now on. Until then the node closes
     /// connections for it.
     pub fn set_access_handler(&self, handler: Arc<dyn AccessHandler>) {
-        self.services().access.set_handler(handler);
+        self.services().access.handler.set(handler);
     }
 
     /// Sends one message of at most [`MAX_ACCESS_REQUEST`] bytes to the node at `at`, and returns

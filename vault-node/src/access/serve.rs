@@ -1,7 +1,7 @@
 //! The answering side of the access protocol.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use iroh::endpoint::{Connection, ReadError, ReadToEndError, RecvStream, SendStream, WriteError};
 use tokio::sync::OwnedSemaphorePermit;
@@ -10,7 +10,7 @@ use vault_core::{Ends, PublicKey};
 
 use super::{MAX_ACCESS_REPLY, MAX_ACCESS_REQUEST};
 use crate::exchange::places::Turns;
-use crate::exchange::server::{ASK_TIMEOUT, Connections, WRITE_TIMEOUT, not_served, peer};
+use crate::exchange::server::{ASK_TIMEOUT, Connections, Slot, WRITE_TIMEOUT, not_served, peer};
 use crate::exchange::{Outgoing, code};
 
 /// Most connections at a time, and of one peer.
@@ -52,7 +52,7 @@ struct Counters {
 /// Answers messages.
 pub(crate) struct AccessServer {
     own: PublicKey,
-    handler: RwLock<Option<Arc<dyn AccessHandler>>>,
+    pub(crate) handler: Slot<dyn AccessHandler>,
     pub(crate) connections: Arc<Connections>,
     turns: Turns,
     counters: Counters,
@@ -64,22 +64,11 @@ impl AccessServer {
     pub(crate) fn new(own: PublicKey) -> Arc<Self> {
         Arc::new(Self {
             own,
-            handler: RwLock::default(),
+            handler: Slot::default(),
             connections: Connections::new(MAX_CONNECTIONS.0, MAX_CONNECTIONS.1),
             turns: Turns::new(MAX_THREADS.0, MAX_THREADS.1),
             counters: Counters::default(),
         })
-    }
-
-    /// Changes who answers, from the next message on.
-    pub(crate) fn set_handler(&self, handler: Arc<dyn AccessHandler>) {
-        let current = self.handler.write();
-        *current.unwrap_or_else(PoisonError::into_inner) = Some(handler);
-    }
-
-    fn handler(&self) -> Option<Arc<dyn AccessHandler>> {
-        let current = self.handler.read();
-        current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn stats(&self) -> AccessStats {
@@ -97,7 +86,7 @@ impl AccessServer {
         connection: Connection,
         newcomer: OwnedSemaphorePermit,
     ) {
-        if self.handler().is_none() {
+        if self.handler.get().is_none() {
             self.refused();
             return not_served(&connection);
         }
@@ -147,7 +136,7 @@ impl AccessServer {
             server: self.own,
             client,
         };
-        let handler = self.handler()?;
+        let handler = self.handler.get()?;
         let answer = tokio::task::spawn_blocking(move || {
             let _turn = turn; // for as long as the thread is taken, whatever becomes of the peer
             handler.answer(&ends, &message)

@@ -1,6 +1,6 @@
 //! Reads bitswap streams and hands each part of a message to the side it concerns.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, mpsc};
@@ -15,6 +15,7 @@ use vault_host::Streams;
 
 use super::message::{Message, Payload, Presence, decode_len};
 use super::responder::Serving;
+use crate::config::{Access, Stats};
 
 /// Most bitswap streams of one peer that are read at a time.
 const MAX_STREAMS: usize = 16;
@@ -23,33 +24,6 @@ const MAX_STREAMS: usize = 16;
 const MAX_OPEN: usize = 128;
 /// Time for the rest of a message once it has begun.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// Who may read blocks from this node.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Access {
-    /// Everyone who knows a CID.
-    #[default]
-    Public,
-    /// Only these peer ids (base58). All others are told that nothing is here.
-    Peers(HashSet<String>),
-}
-
-/// What passed through bitswap since the node started.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stats {
-    /// Blocks sent to peers.
-    pub blocks_sent: u64,
-    /// Bytes of those blocks.
-    pub bytes_sent: u64,
-    /// Blocks received that had been asked for.
-    pub blocks_received: u64,
-    /// Bytes of those blocks.
-    pub bytes_received: u64,
-    /// Blocks received that nobody had asked for, among them wrong bytes for a CID. Thrown away.
-    pub blocks_refused: u64,
-    /// Peers connected now.
-    pub peers: usize,
-}
 
 #[derive(Default)]
 pub(crate) struct Counters {

@@ -8,32 +8,19 @@ use futures::AsyncReadExt;
 use rust_ipfs::{Ipfs, PeerId, Stream};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use vault_core::{Block, Cid, NodeAddress};
+use vault_core::{Cid, NodeAddress};
 
 use super::client::{Action, Session};
 use super::engine::{Engine, Event};
 use super::message::{Message, Want};
 use super::responder::write;
-use crate::address::{dial, peer, peer_id};
+use crate::address::peer_id;
+use crate::block::{BlockSink, FetchReport};
 use crate::error::NodeError;
+use crate::ipfs::dial::{dial, peer};
 
 /// Longest wait for a stream on a connection that was there before, which may be dead.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// What a fetch brought.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FetchReport {
-    /// Blocks handed to the caller.
-    pub blocks: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// Blocks that no peer gave: each peer said it does not have them, was lost, or stayed silent.
-    pub missing: Vec<Cid>,
-}
-
-/// A caller's function that takes in one block.
-pub type BlockSink<'a> =
-    dyn FnMut(Block) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;
 
 /// What a fetch needs of the node.
 pub(crate) struct Network<'a> {

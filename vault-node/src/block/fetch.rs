@@ -11,10 +11,9 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use vault_core::{Block, Cid, NodeAddress, PublicKey, VaultId};
 
-use super::ALPN;
 use super::message::{Answer, FOUND_LEN, MAX_CIDS, decode_verdict, encode_request};
+use super::{ALPN, BlockSink, FetchReport};
 use crate::address::endpoint as endpoint_addr;
-use crate::bitswap::fetch::{BlockSink, FetchReport};
 use crate::endpoint::learn_relays;
 use crate::error::NodeError;
 

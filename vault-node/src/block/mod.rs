@@ -8,7 +8,24 @@ pub(crate) mod fetch;
 mod message;
 pub(crate) mod serve;
 
+use vault_core::{Block, Cid};
+
 pub use message::Refusal;
 
 /// The protocol's name in the QUIC handshake.
 pub(crate) const ALPN: &[u8] = b"medvault/block/1";
+
+/// What a fetch brought.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FetchReport {
+    /// Blocks handed to the caller.
+    pub blocks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Blocks that no peer gave: each peer said it does not have them, was lost, or stayed silent.
+    pub missing: Vec<Cid>,
+}
+
+/// A caller's function that takes in one block.
+pub type BlockSink<'a> =
+    dyn FnMut(Block) -> Result<(), Box<dyn std::error::Error + Send + Sync>> + 'a;

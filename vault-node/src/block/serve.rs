@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use iroh::endpoint::{Connection, RecvStream, SendStream, VarInt};
@@ -14,6 +14,7 @@ use vault_core::{
 };
 
 use super::message::{Answer, MAX_REQUEST_LEN, Refusal, decode_request, encode_verdict};
+use crate::exchange::server::Slot;
 
 /// Time for a statement, or a whole request, to arrive.
 const ASK_TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,7 +59,7 @@ impl ReaderSource for BlockReaders {
 pub(crate) struct BlockServer {
     store: Arc<dyn BlockStore>,
     own: PublicKey,
-    readers: RwLock<Option<Arc<dyn ReaderSource>>>,
+    pub(crate) source: Slot<dyn ReaderSource>,
     connections: Mutex<HashMap<PublicKey, usize>>,
     answering: AtomicUsize,
     stopping: AtomicBool,
@@ -83,7 +84,7 @@ impl BlockServer {
         Arc::new(Self {
             store,
             own,
-            readers: RwLock::default(),
+            source: Slot::default(),
             connections: Mutex::default(),
             answering: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
@@ -91,16 +92,8 @@ impl BlockServer {
         })
     }
 
-    /// Changes who is admitted, from the next request on.
-    pub(crate) fn set_readers(&self, source: Arc<dyn ReaderSource>) {
-        let current = self.readers.write();
-        *current.unwrap_or_else(PoisonError::into_inner) = Some(source);
-    }
-
     fn readers(&self) -> Option<Arc<BlockReaders>> {
-        let source = self.readers.read();
-        let source = source.unwrap_or_else(PoisonError::into_inner).clone();
-        source?.readers()
+        self.source.get()?.readers()
     }
 
     fn holds(&self, reader: &BlockReader) -> bool {

@@ -42,7 +42,7 @@ impl Node {
     /// Takes deposits as `handler` decides, from now on. Until then the node closes connections
     /// for them.
     pub fn set_deposits(&self, handler: Arc<dyn DepositHandler>) {
-        self.services().deposits.set_handler(handler);
+        self.services().deposits.handler.set(handler);
     }
 
     /// Brings `len` bytes of `body` to the node at `to`, with an announcement of at most

@@ -1,7 +1,7 @@
 //! The node that takes deposits.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use iroh::endpoint::{Connection, ReadError, ReadExactError, RecvStream, SendStream, VarInt};
@@ -12,7 +12,7 @@ use vault_core::{Ends, PublicKey};
 use super::message::{HEADER_LEN, Header, MAX_DEPOSIT_ANSWER, MAX_DEPOSIT_REFUSAL, Word};
 use super::{PART, QUEUE};
 use crate::exchange::places::{Place, Places};
-use crate::exchange::server::{ASK_TIMEOUT, Connections, WRITE_TIMEOUT, not_served, peer};
+use crate::exchange::server::{ASK_TIMEOUT, Connections, Slot, WRITE_TIMEOUT, not_served, peer};
 use crate::exchange::{Outgoing, code};
 
 /// Most connections at a time, and of one peer.
@@ -80,7 +80,7 @@ struct Counters {
 /// Takes deposits.
 pub(crate) struct DepositServer {
     own: PublicKey,
-    handler: RwLock<Option<Arc<dyn DepositHandler>>>,
+    pub(crate) handler: Slot<dyn DepositHandler>,
     pub(crate) connections: Arc<Connections>,
     places: Arc<Places>,
     counters: Counters,
@@ -105,22 +105,11 @@ impl DepositServer {
     pub(crate) fn new(own: PublicKey) -> Arc<Self> {
         Arc::new(Self {
             own,
-            handler: RwLock::default(),
+            handler: Slot::default(),
             connections: Connections::new(MAX_CONNECTIONS.0, MAX_CONNECTIONS.1),
             places: Places::new(MAX_DEPOSITS.0, MAX_DEPOSITS.1),
             counters: Counters::default(),
         })
-    }
-
-    /// Changes who decides, from the next announcement on.
-    pub(crate) fn set_handler(&self, handler: Arc<dyn DepositHandler>) {
-        let current = self.handler.write();
-        *current.unwrap_or_else(PoisonError::into_inner) = Some(handler);
-    }
-
-    fn handler(&self) -> Option<Arc<dyn DepositHandler>> {
-        let current = self.handler.read();
-        current.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn stats(&self) -> DepositStats {
@@ -139,7 +128,7 @@ impl DepositServer {
         connection: Connection,
         newcomer: OwnedSemaphorePermit,
     ) {
-        if self.handler().is_none() {
+        if self.handler.get().is_none() {
             count(&self.counters.refused);
             return not_served(&connection);
         }
@@ -178,7 +167,7 @@ impl DepositServer {
             count(&self.counters.refused);
             return say(&mut send, Word::Busy, b"").await;
         };
-        let handler = self.handler()?;
+        let handler = self.handler.get()?;
         let ends = Ends {
             server: self.own,
             client,

@@ -1,7 +1,7 @@
 //! The answering side: admits connections and hands each of their streams on.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use iroh::endpoint::{Connection, RecvStream, SendStream, VarInt};
@@ -19,6 +19,28 @@ pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Streams of one connection that are answered at a time.
 pub(crate) const MAX_STREAMS: usize = 16;
+
+/// What answers for the application; nothing does until it is set.
+pub(crate) struct Slot<T: ?Sized>(RwLock<Option<Arc<T>>>);
+
+impl<T: ?Sized> Default for Slot<T> {
+    fn default() -> Self {
+        Self(RwLock::default())
+    }
+}
+
+impl<T: ?Sized> Slot<T> {
+    /// From now on it is this.
+    pub(crate) fn set(&self, new: Arc<T>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(new);
+    }
+
+    /// What it is now.
+    pub(crate) fn get(&self) -> Option<Arc<T>> {
+        let current = self.0.read();
+        current.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
 
 /// Connections of one protocol.
 pub(crate) struct Connections {

@@ -12,7 +12,7 @@ use super::agent_json;
 use crate::commands::grant::find;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::{files, node, show, time};
+use crate::{files, show, time};
 
 /// How long an agent answers unless something else is said, in seconds.
 const DEFAULT_TIME: u64 = 30 * 24 * 3600;
@@ -82,7 +82,7 @@ pub fn run(context: &Context, args: &Add) -> Result<Exit> {
         vault.add_contact(&contact.name, address.card())?;
     }
     let agent = vault.add_agent(&grant.id, &request)?;
-    let node = node::address(&home, &vault)?;
+    let node = vault_app::node_address(&home, &vault)?;
     let ticket = ticket(&mut vault, &grant, &contact, &node)?;
     if context.out.json {
         let mut value = agent_json(&grant.id, &agent);

@@ -6,7 +6,6 @@ use vault_core::AgentAddress;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::node;
 
 /// Print the address of this home, for a patient who wants it as an agent
 ///
@@ -18,7 +17,7 @@ pub struct Address {}
 /// Runs the command.
 pub fn run(context: &Context) -> Result<Exit> {
     let (home, vault) = context.home_and_vault()?;
-    let Some(node) = node::last(&home) else {
+    let Some(node) = vault_app::last_node_address(&home) else {
         let what = "this home has never been served, so nobody could reach it";
         return Err(Error::new(Exit::Failure, "never-served", what)
             .hint("run `medvault serve`, and this command again while it runs"));

@@ -6,10 +6,10 @@ use super::{agent_json, opens, state};
 use crate::commands::grant::find;
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::ids::Ids;
 use crate::output::{DIM, GOOD, WARN};
 use crate::table::Table;
 use crate::{show, time};
+use vault_app::Ids;
 
 /// List agents, and what they have reported; asks none of them
 #[derive(Args)]

@@ -8,11 +8,11 @@ mod sync;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use vault_app::agents;
 use vault_core::{AgentInfo, GrantId};
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::network::agents;
 use crate::time;
 
 /// Let others answer requests for keys while your device sleeps

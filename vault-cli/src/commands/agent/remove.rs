@@ -2,13 +2,13 @@
 
 use clap::Args;
 use serde_json::json;
+use vault_app::agents;
 use vault_core::{AgentInfo, VaultError};
 
 use super::agent_json;
 use crate::commands::grant::find;
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::network::agents;
 use crate::{show, time};
 
 /// Let a contact answer no more
@@ -63,7 +63,7 @@ pub fn run(context: &Context, args: &Remove) -> Result<Exit> {
     context.consent(args.yes, &question)?;
     // what the agent may go by when it hears nothing: heads until now
     let lease = agents::lease(&vault, agent);
-    let heard = agents::close(context, &mut vault, &|info, agent| {
+    let heard = agents::close(&context.warn(), &mut vault, &|info, agent| {
         info.id == grant.id && agent.owner == owner
     })?;
     vault.remove_agent(&grant.id, &contact.id.to_string())?;

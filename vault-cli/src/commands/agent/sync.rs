@@ -2,15 +2,15 @@
 
 use clap::Args;
 use serde_json::json;
+use vault_app::agents::{self, Heard};
 
 use super::{agent_json, opens, state};
 use crate::commands::grant::find;
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::ids::Ids;
-use crate::network::agents::{self, Heard};
 use crate::table::Table;
 use crate::time;
+use vault_app::Ids;
 
 /// Fetch from agents what they did, into your own audit log
 ///

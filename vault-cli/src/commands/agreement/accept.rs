@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use vault_core::{AccessReply, AskError, Condition};
+use vault_app::{countersign, tell_acceptance};
+use vault_core::{AskError, Condition};
 
 use crate::commands::inbox;
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
-use crate::network::{HeadArgs, Network, PlaceArgs, Places};
-use crate::{files, show, time};
+use crate::error::{Exit, Result};
+use crate::places::{HeadArgs, PlaceArgs, places};
+use crate::{files, show};
 
 /// Agree to what was offered: sign the terms, and send the signature to the patient's node
 ///
@@ -45,18 +46,10 @@ pub fn run(context: &Context, args: &Accept) -> Result<Exit> {
             ));
         }
     }
-    if held.terms.has_expired(time::now()) {
-        return Err(
-            Error::new(Exit::Terms, "grant-ended", "the agreement has ended")
-                .hint("ask the patient to share again"),
-        );
-    }
     if let Some(path) = args.out.as_ref().filter(|path| !files::is_dash(path)) {
         files::refuse_existing(path, false)?;
     }
-    let message = following.countersign(&held.grant, &device, time::now())?;
-    // what is signed is known here before anybody else hears of it
-    inbox.remember(&following)?;
+    let message = countersign(&device, &mut inbox, &mut following, &held.grant)?;
     if let Some(path) = &args.out {
         let signed = following.acceptance(&held.grant);
         let signed = signed.ok_or(AskError::NoAgreement)?;
@@ -73,27 +66,16 @@ pub fn run(context: &Context, args: &Accept) -> Result<Exit> {
         }
         return Ok(Exit::Ok);
     }
-    let places = Places::of(context, &home, &args.places, &args.heads)?;
-    let network = Network::new(device, places, context.out);
-    let sent = network.tell(following.node(), &message);
-    let sent = sent.map_err(|unanswered| {
-        Error::from(unanswered).hint(
-            "what you signed is kept: run this again when the patient runs `medvault serve`, or send \
-             them the file that --out FILE writes",
-        )
-    });
-    let answer = match sent.map(|answer| AccessReply::from_bytes(&answer)) {
-        Ok(Ok(AccessReply::Noted {})) => Ok(()),
-        Ok(Ok(AccessReply::Refused(code))) => Err(code.into()),
-        Ok(_) => Err(AskError::Malformed.into()),
-        Err(error) => Err(error),
-    };
+    let app = context.app(home)?;
+    let network = app.network(&device, places(&app, &args.places, &args.heads)?);
+    let answer = tell_acceptance(&network, &following, &message);
     let synced = answer.and_then(|()| {
         context.out.note(format!(
             "in force: {} has your signature",
             show::line(following.name())
         ));
-        inbox::sync_one(context, &network, &home, &mut inbox, &mut following, false)
+        let home = app.home();
+        inbox::sync_one(context, &network, home, &mut inbox, &mut following, false)
     });
     network.close();
     synced?;

@@ -8,10 +8,10 @@ use super::words;
 use crate::commands::{grant::scope_words, inbox};
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::ids::Ids;
 use crate::output::{DIM, GOOD, WARN};
 use crate::table::Table;
 use crate::{show, time};
+use vault_app::Ids;
 
 /// List agreements that were offered to you, and how they stand as far as is known here
 #[derive(Args)]

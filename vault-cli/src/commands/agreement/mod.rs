@@ -14,7 +14,7 @@ use vault_core::{Following, GrantId, HeldTerms, Inbox};
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::ids::Ids;
+use vault_app::Ids;
 
 /// Agreements on request: what was offered to you, and what you agreed to
 ///

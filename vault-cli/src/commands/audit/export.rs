@@ -5,13 +5,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use vault_app::statement::{Event, Names};
 use vault_core::{PublicKey, Vault, VersionId};
 use vault_formats::Moment;
 use vault_formats::trail::Trail;
 
-use super::event::Event;
 use super::filter::FilterArgs;
-use super::names::Names;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::{files, show, time};

@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 
 use clap::Args;
+use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use vault_app::statement::{Event, Names, Outcome, events};
 use vault_core::{
     Act, AuditEntry, GrantId, GrantStatus, IndexEntry, PublicKey, RecordId, Vault, VersionId,
 };
 
-use super::event::{Event, Outcome, events};
-use super::names::Names;
 use crate::error::{Error, Exit, Result};
-use crate::ids::Ids;
 use crate::time;
+use vault_app::Ids;
 
 /// Shortest text that is taken for the beginning of a record's id before titles are looked at.
 const SHORT_ID: usize = 8;
@@ -79,11 +79,35 @@ pub struct FilterArgs {
 
     /// Only requests for keys that ended so
     #[arg(long, value_enum, value_name = "OUTCOME")]
-    outcome: Option<Outcome>,
+    outcome: Option<OutcomeArg>,
 
     /// Only the last of all these
     #[arg(long, value_name = "N")]
     last: Option<usize>,
+}
+
+/// What became of a request for keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum OutcomeArg {
+    /// Keys were given out, and the reader confirmed that all opened
+    Opened,
+    /// Keys were given out, and the reader did not confirm it yet
+    Unconfirmed,
+    /// Keys were given out, and the reader says that not all opened
+    NotOpened,
+    /// The request was turned down
+    Refused,
+}
+
+impl From<OutcomeArg> for Outcome {
+    fn from(arg: OutcomeArg) -> Self {
+        match arg {
+            OutcomeArg::Opened => Self::Opened,
+            OutcomeArg::Unconfirmed => Self::Unconfirmed,
+            OutcomeArg::NotOpened => Self::NotOpened,
+            OutcomeArg::Refused => Self::Refused,
+        }
+    }
 }
 
 impl FilterArgs {
@@ -133,7 +157,7 @@ impl FilterArgs {
             since,
             until,
             acts: &self.act,
-            outcome: self.outcome,
+            outcome: self.outcome.map(Outcome::from),
             contact,
             grant,
             record,

@@ -1,10 +1,9 @@
 //! Events for programs: every field of every act, ids in full.
 
 use serde_json::{Value, json};
+use vault_app::statement::{Event, Names};
 use vault_core::{Act, Asked, PublicKey, VersionId};
 
-use super::event::Event;
-use super::names::Names;
 use crate::{show, time};
 
 /// An event as JSON. A receipt that is told with its release is the field `receipted`.
@@ -190,9 +189,9 @@ fn asked_json(names: &Names, asked: &Asked) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::events;
     use super::super::samples;
     use super::*;
+    use vault_app::statement::events;
 
     #[test]
     fn every_field_of_every_act_is_there() {

@@ -1,12 +1,10 @@
 //! `medvault audit log`: what happened, in words.
 
 use clap::Args;
+use vault_app::statement::{Event, Names, Outcome, words};
 
-use super::event::{Event, Outcome};
 use super::filter::FilterArgs;
 use super::json::event_json;
-use super::names::Names;
-use super::words::words;
 use crate::context::Context;
 use crate::error::{Exit, Result};
 use crate::output::{BAD, WARN};
@@ -104,9 +102,9 @@ fn summary(shown: &[Event<'_>], entries: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::event::events;
     use super::super::samples::{self, entry};
     use super::*;
+    use vault_app::statement::events;
 
     #[test]
     fn a_statement_has_one_line_for_each_event() {

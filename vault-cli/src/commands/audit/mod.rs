@@ -2,21 +2,20 @@
 
 mod check_fork;
 mod check_proof;
-mod event;
 mod evidence;
 mod export;
 mod filter;
 mod json;
 mod log;
-mod names;
 mod prove;
-pub mod refusal;
 #[cfg(test)]
+#[path = "../../../../vault-app/src/statement/samples.rs"]
 mod samples;
 mod verify;
-mod words;
 
 use clap::Subcommand;
+#[cfg(test)]
+use vault_app::statement as names;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};

@@ -1,25 +1,23 @@
 //! `medvault deposit`: send records into somebody's vault.
 
 mod recipient;
-mod shelf;
 mod way;
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
+use vault_app::adding::{Input, Unread, feed};
+use vault_app::{DepositShelf, Intake, Recipient};
 use vault_core::{BlockStore as _, CarStore, DepositMaker, Outgoing, VaultError};
 use vault_formats::Report;
 
-use super::record::add::{feed, tell_remarks};
-use super::record::input::{Input, Refusal, collect};
-use super::record::intake::Intake;
+use super::record::add::{Bar, tell_remarks};
+use super::record::input::collect;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::{progress, show, time};
-use recipient::Recipient;
-use shelf::DepositShelf;
+use recipient::consent;
 use way::Way;
 
 /// Send records into somebody's vault, without being able to read it
@@ -87,20 +85,25 @@ pub fn run(context: &Context, args: &Deposit) -> Result<Exit> {
         return withdraw(context);
     }
     let mut unread = Vec::new();
-    let inputs = collect(&args.paths, &args.name, &mut unread)?;
-    let (home, mut vault) = context.home_and_vault()?;
-    let home = Arc::new(home);
+    let mut inputs = collect(&args.paths, &args.name, &mut unread)?;
+    let (app, mut vault) = context.app_and_vault()?;
     let name = args.to.as_deref().unwrap_or_default();
-    let to = Recipient::find(&home, &mut vault, name)?;
+    let to = Recipient::find(app.home(), &mut vault, name)?;
     let way = Way::of(args, &to)?;
     if !args.dry_run {
-        to.consent(context, args.yes)?;
+        consent(context, &to, args.yes)?;
     }
-    let intake = Intake::for_other(context, &home, &args.issuer_keys, &to.person)?;
+    let intake = Intake::for_other(&app, &args.issuer_keys, &to.person)?;
     let folder = tempfile::tempdir()?;
     let store = CarStore::open(folder.path())?;
     let mut maker = DepositMaker::new(vault.device(), to.target.clone(), &store, time::now());
-    let report = fill(context, args, (&intake, vault.name()), &inputs, &mut maker)?;
+    let report = fill(
+        context,
+        args,
+        (&intake, vault.name()),
+        &mut inputs,
+        &mut maker,
+    )?;
     tell_remarks(context.out, &report, &unread);
     let refused = report.total().refused + unread.len() as u64;
     if report.total().added == 0 {
@@ -123,7 +126,7 @@ pub fn run(context: &Context, args: &Deposit) -> Result<Exit> {
                 .print(&format!("{words}. Nothing was sent.\n"))?,
         }
     } else {
-        let sent = way.send(context, &home, &vault, &to, &made, &store)?;
+        let sent = way.send(&app, &vault, &to, &made, &store)?;
         sent.tell(context, &mut value, &words)?;
     }
     Ok(match refused {
@@ -137,18 +140,23 @@ fn fill(
     context: &Context,
     args: &Deposit,
     (intake, sender): (&Intake, &str),
-    inputs: &[Input],
+    inputs: &mut [Input<'_>],
     maker: &mut DepositMaker<'_>,
 ) -> Result<Report> {
     let mut door = intake.door();
     door.as_documents = args.as_document;
     let bar = progress::bytes(context.out, inputs.iter().map(Input::len).sum());
-    let report = feed(door, &mut DepositShelf::new(maker, sender), inputs, &bar);
+    let report = feed(
+        door,
+        &mut DepositShelf::new(maker, sender),
+        inputs,
+        &Bar(&bar),
+    );
     bar.finish_and_clear();
     report
 }
 
-fn nothing(context: &Context, args: &Deposit, report: &Report, unread: &[Refusal]) -> Result<Exit> {
+fn nothing(context: &Context, args: &Deposit, report: &Report, unread: &[Unread]) -> Result<Exit> {
     if context.out.json {
         let mut value = remarks_json(report, unread);
         value["dry_run"] = args.dry_run.into();
@@ -163,10 +171,10 @@ fn nothing(context: &Context, args: &Deposit, report: &Report, unread: &[Refusal
     ))
 }
 
-fn remarks_json(report: &Report, unread: &[Refusal]) -> Value {
+fn remarks_json(report: &Report, unread: &[Unread]) -> Value {
     let unread = unread
         .iter()
-        .map(|refusal| json!({"file": refusal.file, "at": refusal.at, "why": refusal.why}));
+        .map(|unread| json!({"file": unread.file, "at": null, "why": unread.why}));
     let refused = report
         .refused
         .iter()
@@ -179,7 +187,7 @@ fn as_json(
     to: &Recipient,
     made: &Outgoing,
     report: &Report,
-    unread: &[Refusal],
+    unread: &[Unread],
 ) -> Value {
     let total = report.total();
     let mut value = remarks_json(report, unread);

@@ -1,22 +1,17 @@
 //! How a deposit gets to the patient.
 
-use std::fs::File;
-use std::io::{BufReader, BufWriter, Read, Seek as _, Write as _};
 use std::path::PathBuf;
 
 use serde_json::Value;
-use vault_core::{
-    BlockStore, DepositReceipt, DepositTicket, Device, Ends, Home, NodeAddress, Outgoing,
-    SourceError, Vault, sign_announcement,
+use vault_app::{
+    App, Recipient, deliver_over_iroh, offer_deposit, write_deposit, write_deposit_file,
 };
-use vault_node::NodeError;
+use vault_core::{BlockStore, DepositReceipt, NodeAddress, Outgoing, Vault};
 
 use super::Deposit;
-use super::recipient::Recipient;
 use crate::context::Context;
-use crate::error::{Error, Exit, Result};
-use crate::network::send_deposit;
-use crate::{files, local_socket, node, time};
+use crate::error::{Error, Result};
+use crate::{files, time};
 
 /// How a deposit gets to the patient.
 pub enum Way {
@@ -61,94 +56,26 @@ impl Way {
     /// Sends a deposit whose blocks are in `store`.
     pub fn send(
         self,
-        context: &Context,
-        home: &Home,
+        app: &App,
         vault: &Vault,
         to: &Recipient,
         made: &Outgoing,
         store: &dyn BlockStore,
     ) -> Result<Sent> {
         match self {
-            Self::File(path, force) => write(made, store, path, force),
-            Self::Ticket => offer(context, home, vault, to, made, store),
-            Self::Iroh(address) => {
-                let send = |announce: &Announce<'_>, parcel: &mut dyn Read, len: u64| {
-                    send_deposit(&address, announce, parcel, len)
-                };
-                deliver_over_iroh(vault.device(), made, store, send).map(Sent::Delivered)
+            Self::File(path, _) if files::is_dash(&path) => {
+                write_deposit(made, store, std::io::stdout().lock())?;
+                Ok(Sent::Written(None))
             }
+            Self::File(path, force) => {
+                write_deposit_file(made, store, &path, force)?;
+                Ok(Sent::Written(Some(path)))
+            }
+            Self::Ticket => offer_deposit(app, vault, to, made, store).map(Sent::Offered),
+            Self::Iroh(at) => deliver_over_iroh(vault.device(), &at, made, store, &mut |_| {})
+                .map(Sent::Delivered),
         }
     }
-}
-
-/// Makes the announcement for a connection.
-type Announce<'a> = dyn Fn(&Ends) -> Vec<u8> + 'a;
-
-/// Delivers a deposit: announces it on the connection that `send` makes, streams the parcel, and
-/// checks the receipt that comes back.
-fn deliver_over_iroh(
-    device: &Device,
-    made: &Outgoing,
-    store: &dyn BlockStore,
-    send: impl FnOnce(&Announce<'_>, &mut dyn Read, u64) -> Result<Vec<u8>, NodeError>,
-) -> Result<DepositReceipt> {
-    let mut file = tempfile::tempfile()?;
-    write_into(made, store, &mut file)?;
-    file.rewind()?;
-    let announce = |ends: &Ends| sign_announcement(device, made, Some(ends), time::now());
-    let answer = send(&announce, &mut BufReader::new(file), made.bytes)?;
-    Ok(made.read_answer(&answer)?)
-}
-
-fn write_into(made: &Outgoing, store: &dyn BlockStore, file: &mut File) -> Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 18, file);
-    made.write(store, &mut out)?;
-    Ok(out.flush()?)
-}
-
-fn write(made: &Outgoing, store: &dyn BlockStore, path: PathBuf, force: bool) -> Result<Sent> {
-    if files::is_dash(&path) {
-        let mut out = BufWriter::with_capacity(1 << 18, std::io::stdout().lock());
-        made.write(store, &mut out)?;
-        out.flush()?;
-        return Ok(Sent::Written(None));
-    }
-    files::write_new(&path, force, |file| write_into(made, store, file))?;
-    Ok(Sent::Written(Some(path)))
-}
-
-/// Puts the blocks where this home's node serves them.
-fn offer(
-    context: &Context,
-    home: &Home,
-    vault: &Vault,
-    to: &Recipient,
-    made: &Outgoing,
-    store: &dyn BlockStore,
-) -> Result<Sent> {
-    let address = node::address(home, vault)?;
-    if address.addrs.is_empty() {
-        return Err(Error::new(
-            Exit::Network,
-            "no-address",
-            "this home's node has no address yet",
-        )
-        .hint("run `medvault serve` once, then this command again"));
-    }
-    if local_socket::ask(home.root()).is_none() {
-        context.out.warn(
-            "nothing serves this home now, so nobody can fetch the deposit: run `medvault serve`",
-        );
-    }
-    let outgoing = home.outgoing()?;
-    for cid in made.cids() {
-        let block = store.get(&cid)?.ok_or(SourceError::Missing(cid))?;
-        outgoing.put(&[block])?;
-    }
-    outgoing.sync()?;
-    let device = vault.device();
-    let ticket = DepositTicket::seal(device, made, &to.target, &address, time::now())?;
-    Ok(Sent::Offered(ticket))
 }
 
 impl Sent {
@@ -195,6 +122,3 @@ impl Sent {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

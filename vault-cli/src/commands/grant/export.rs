@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::{car, node, show};
+use crate::{car, show};
 
 /// Write a grant into a file for one reader, to be handed over without a network
 ///
@@ -46,7 +46,7 @@ pub fn run(context: &Context, args: &Export) -> Result<Exit> {
             return Err(Error::usage(what).hint(format!("add --to: {}", readers.join(", "))));
         }
     };
-    let address = node::address(&home, &vault)?;
+    let address = vault_app::node_address(&home, &vault)?;
     let (archive, written) = car::write(context, &args.output, args.force, || {
         Ok(vault.grant_archive(&grant.id, &reader, &address)?)
     })?;

@@ -4,17 +4,15 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
+use vault_app::Senders;
 use vault_core::{CarReader, DepositTicket, Following, Terms, Ticket};
 
-use super::stick;
-use super::sync::sync_one;
+use super::sync::{sync_one, take_file};
 use crate::commands::agreement::words;
-use crate::commands::record::intake::sensitivity;
 use crate::context::Context;
-use crate::deposits::WaitingRoom;
 use crate::error::{Error, Exit, Result};
-use crate::network::{HeadArgs, Network, PlaceArgs, Places};
-use crate::{files, show, time};
+use crate::places::{HeadArgs, PlaceArgs, places};
+use crate::{deposits, files, show, time};
 
 /// Take what somebody shares, or a deposit that waits
 ///
@@ -58,8 +56,8 @@ pub fn run(context: &Context, args: &Accept) -> Result<Exit> {
         }
         let (beginning, input) = files::peek(path).map_err(|error| error.hint(hint))?;
         if CarReader::<&[u8]>::may_begin(&beginning) {
-            let from = stick::Senders::Anyone(args.name.as_deref());
-            return stick::take(context, path, input, from).map(|()| Exit::Ok);
+            let from = Senders::Anyone(args.name.as_deref());
+            return take_file(context, path, input, from).map(|()| Exit::Ok);
         }
         files::read_text_from(path, input, 1 << 20).map_err(|error| error.hint(hint))?
     };
@@ -87,9 +85,16 @@ pub fn run(context: &Context, args: &Accept) -> Result<Exit> {
         }
         return Ok(Exit::Ok);
     }
-    let places = Places::of(context, &home, &args.places, &args.heads)?;
-    let network = Network::new(device, places, context.out);
-    let done = sync_one(context, &network, &home, &mut inbox, &mut following, false);
+    let app = context.app(home)?;
+    let network = app.network(&device, places(&app, &args.places, &args.heads)?);
+    let done = sync_one(
+        context,
+        &network,
+        app.home(),
+        &mut inbox,
+        &mut following,
+        false,
+    );
     network.close();
     done.map(|()| Exit::Ok)
 }
@@ -108,9 +113,9 @@ fn may_be_id(text: &str) -> bool {
 
 /// Takes a deposit that waits into the vault.
 fn take_deposit(context: &Context, text: &str) -> Result<Exit> {
-    let mut room = WaitingRoom::open(context)?;
-    let deposit = room.find(text)?;
-    let rules = sensitivity(context, &room.home)?;
+    let mut room = deposits::open(context)?;
+    let deposit = deposits::find(&room, text)?;
+    let rules = room.app.sensitivity();
     let taken = room.vault.accept_waiting(&deposit, &room.waiting, &rules)?;
     if context.out.json {
         context.out.json(&json!({

@@ -1,16 +1,16 @@
 //! `medvault inbox add`.
 
-use std::io::{Read, Seek as _, Write as _};
+use std::io::Read;
 use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{CarReader, CarStore, DepositTicket, Parcel, WaitingDeposit};
+use vault_app::WaitingRoom;
+use vault_core::{CarReader, DepositTicket, WaitingDeposit};
 
 use crate::context::Context;
-use crate::deposits::{TicketSource, WaitingRoom};
+use crate::deposits;
 use crate::error::{Error, Exit, Result};
-use crate::network::PeersFetch;
 use crate::{files, show};
 
 /// Longest accepted ticket text, in bytes.
@@ -48,38 +48,19 @@ pub fn run(context: &Context, args: &Add) -> Result<Exit> {
     fetch(context, &text)
 }
 
-/// Takes a parcel that is a file. What cannot be read twice is written down first.
-fn take(context: &Context, path: &Path, mut input: impl Read) -> Result<Exit> {
-    let mut room = WaitingRoom::open(context)?;
-    let named = |error| Error::file(path, &error);
-    let file = match path.is_file() {
-        true => std::fs::File::open(path).map_err(named)?,
-        false => {
-            let mut copy = tempfile::tempfile()?;
-            std::io::copy(&mut input, &mut copy)?;
-            copy.flush()?;
-            copy.rewind()?;
-            copy
-        }
-    };
-    let added = room.vault.add_deposit(Parcel::open(file)?, &room.waiting)?;
+fn take(context: &Context, path: &Path, input: impl Read) -> Result<Exit> {
+    let mut room = deposits::open(context)?;
+    let added = room.add_file(path, input)?;
     tell(context, room, &added)
 }
 
 fn fetch(context: &Context, text: &str) -> Result<Exit> {
-    let mut room = WaitingRoom::open(context)?;
-    let ticket = room.vault.open_deposit_ticket(text)?;
-    let folder = tempfile::tempdir()?;
-    let scratch = CarStore::open(folder.path())?;
-    let source = TicketSource(PeersFetch::start(vec![ticket.node.clone()])?);
-    let added = room
-        .vault
-        .fetch_deposit(&ticket, &source, &scratch, &room.waiting)?;
+    let mut room = deposits::open(context)?;
+    let added = room.fetch(text)?;
     tell(context, room, &added)
 }
 
 fn tell(context: &Context, mut room: WaitingRoom, added: &WaitingDeposit) -> Result<Exit> {
-    room.deposits = room.waiting.list()?;
     let from = room.vault.depositor_name(&added.owner)?;
     if context.out.json {
         context.out.json(&json!({
@@ -87,7 +68,7 @@ fn tell(context: &Context, mut room: WaitingRoom, added: &WaitingDeposit) -> Res
         }))?;
         return Ok(Exit::Ok);
     }
-    let id = room.ids().short(added.deposit);
+    let id = deposits::ids(&room).short(added.deposit);
     context.out.print(&format!(
         "deposit {id} from {}, {}\n",
         from.unwrap_or_default(),

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use crate::context::Context;
-use crate::deposits::WaitingRoom;
+use crate::deposits;
 use crate::error::{Exit, Result};
 
 /// Delete a deposit that waits; the log keeps that it came and that you declined
@@ -16,8 +16,8 @@ pub struct Decline {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Decline) -> Result<Exit> {
-    let mut room = WaitingRoom::open(context)?;
-    let deposit = room.find(&args.deposit)?;
+    let mut room = deposits::open(context)?;
+    let deposit = deposits::find(&room, &args.deposit)?;
     room.vault.decline_deposit(&deposit, &room.waiting)?;
     match context.out.json {
         true => context

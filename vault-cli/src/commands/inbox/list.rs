@@ -2,14 +2,14 @@
 
 use clap::Args;
 use serde_json::json;
+use vault_app::WaitingRoom;
 use vault_core::{WaitingDeposit, WaitingDeposits};
 
 use crate::context::Context;
-use crate::deposits::WaitingRoom;
 use crate::error::{Exit, Result};
-use crate::ids::Ids;
 use crate::table::Table;
 use crate::{show, time};
+use vault_app::Ids;
 
 /// List who shares with you, how fresh it is, and which deposits wait for your decision
 #[derive(Args)]
@@ -22,7 +22,11 @@ pub fn run(context: &Context) -> Result<Exit> {
     // the vault is opened only to tell who has deposited
     let deposits = match waiting.list()?.is_empty() {
         true => Vec::new(),
-        false => deposits(&mut WaitingRoom::with(context, home, device, waiting)?)?,
+        false => deposits(&mut WaitingRoom::with(
+            &context.app(home)?,
+            &device,
+            waiting,
+        )?)?,
     };
     if context.out.json {
         context.out.json_lines(inbox.list().iter().map(|f| {

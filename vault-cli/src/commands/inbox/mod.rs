@@ -6,10 +6,9 @@ mod decline;
 mod forget;
 mod list;
 mod show;
-mod stick;
 mod sync;
 
-pub use sync::{has_offer, sync_one};
+pub use sync::sync_one;
 
 use std::sync::Arc;
 

@@ -4,9 +4,8 @@ use clap::Args;
 use serde_json::json;
 use vault_core::DepositedRecord;
 
-use crate::commands::record::intake::sensitivity;
 use crate::context::Context;
-use crate::deposits::WaitingRoom;
+use crate::deposits;
 use crate::error::{Exit, Result};
 use crate::output::{BOLD, GOOD, WARN, paint};
 use crate::table::Table;
@@ -24,11 +23,11 @@ pub struct Show {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Show) -> Result<Exit> {
-    let mut room = WaitingRoom::open(context)?;
-    let deposit = room.find(&args.deposit)?;
+    let mut room = deposits::open(context)?;
+    let deposit = deposits::find(&room, &args.deposit)?;
     let waits = room.waiting.find(&deposit)?;
     let parcel = room.waiting.parcel(&deposit)?;
-    let rules = sensitivity(context, &room.home)?;
+    let rules = room.app.sensitivity();
     let view = room.vault.open_deposit(&parcel, &rules)?;
     let verified = view.contact.verified.is_some();
     if context.out.json {
@@ -78,7 +77,7 @@ pub fn run(context: &Context, args: &Show) -> Result<Exit> {
             show::count(labelled, "record")
         ));
     }
-    let id = room.ids().short(deposit);
+    let id = deposits::ids(&room).short(deposit);
     context.out.note(format!(
         "Take it with `medvault inbox accept {id}`, or `medvault inbox decline {id}`"
     ));

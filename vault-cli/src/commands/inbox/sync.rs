@@ -1,16 +1,17 @@
 //! `medvault inbox sync`.
 
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{Advance, Cid, FollowError, Following, GrantView, Home, Inbox, Location};
+use vault_app::{Network, Senders, Synced, has_offer, offered};
+use vault_core::{Advance, Following, Home, Inbox};
 
-use super::stick;
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::network::{HeadArgs, Network, PlaceArgs, Places, prefetch};
+use crate::places::{HeadArgs, PlaceArgs, places};
 use crate::{files, show};
 
 /// Fetch the newest of what is shared with you
@@ -40,7 +41,7 @@ pub struct Sync {
 pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
     if let Some(path) = &args.file {
         let (_, input) = files::peek(path)?;
-        return stick::take(context, path, input, stick::Senders::Known).map(|()| Exit::Ok);
+        return take_file(context, path, input, Senders::Known).map(|()| Exit::Ok);
     }
     let (home, device, mut inbox) = super::open(context)?;
     let wanted: Vec<Following> = if args.names.is_empty() {
@@ -49,14 +50,14 @@ pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
         let found = args.names.iter().map(|name| inbox.find(name).cloned());
         found.collect::<Result<_, _>>()?
     };
-    let places = Places::of(context, &home, &args.places, &args.heads)?;
-    let network = Network::new(device, places, context.out);
+    let app = context.app(home)?;
+    let network = app.network(&device, places(&app, &args.places, &args.heads)?);
     let (mut failed, mut last) = (0, None);
     for mut following in wanted.iter().cloned() {
         let done = sync_one(
             context,
             &network,
-            &home,
+            app.home(),
             &mut inbox,
             &mut following,
             args.contents,
@@ -86,6 +87,19 @@ pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
     }
 }
 
+/// Takes a grant that came as a file, and tells what it gives.
+pub fn take_file(
+    context: &Context,
+    path: &Path,
+    input: impl Read,
+    from: Senders<'_>,
+) -> Result<()> {
+    let (app, device) = context.app_and_device()?;
+    let shown = path.display().to_string();
+    let (following, synced) = vault_app::take_grant_file(&app, &device, input, &shown, from)?;
+    report(context, &following, &synced)
+}
+
 /// Fetches one sender's head and lists what it gives.
 pub fn sync_one(
     context: &Context,
@@ -95,67 +109,28 @@ pub fn sync_one(
     following: &mut Following,
     contents: bool,
 ) -> Result<()> {
-    let before = following.seq();
-    let newest = network.newest(home, inbox, following)?;
-    let (advance, source) = (newest.advance, newest.source);
-    let views = match newest.views {
-        // what was offered and not accepted shows nothing yet
-        Err(FollowError::NothingShared) if has_offer(following) => Vec::new(),
-        views => views?,
-    };
-    let records = Following::records(&views);
-    if contents {
-        let cids: Vec<Cid> = records
-            .iter()
-            .filter_map(|entry| match &entry.location {
-                Location::Packed { block, .. } => Some(Cid::raw(*block)),
-                Location::Long { .. } => None,
-            })
-            .collect();
-        prefetch(&*source, &cids)?;
-        for entry in records
-            .iter()
-            .filter(|e| e.opens() && matches!(e.location, Location::Long { .. }))
-        {
-            following
-                .open_record(entry, source.clone())?
-                .copy_to(&mut std::io::sink())?;
-        }
-    }
-    report(context, following, before, advance, &views)
-}
-
-/// Whether an agreement waits for this reader's signature.
-pub fn has_offer(following: &Following) -> bool {
-    !offers(following).is_empty()
-}
-
-/// Grants of the agreements that wait for it.
-fn offers(following: &Following) -> Vec<String> {
-    let agreements = following.agreements().into_iter();
-    let waiting = agreements.filter(|held| held.accepted.is_none());
-    waiting.map(|held| held.grant.to_string()).collect()
+    let synced = vault_app::sync_one(network, home, inbox, following, contents)?;
+    report(context, following, &synced)
 }
 
 /// Tells what is there now, and how it moved.
-pub fn report(
-    context: &Context,
-    following: &Following,
-    before: u64,
-    advance: Advance,
-    views: &[GrantView],
-) -> Result<()> {
+fn report(context: &Context, following: &Following, synced: &Synced) -> Result<()> {
+    let Synced {
+        before,
+        advance,
+        views,
+    } = synced;
     let records = Following::records(views);
     if context.out.json {
         return context.out.json(&json!({
             "name": following.name(), "vault": following.vault().to_string(),
             "head": following.seq(), "head_before": before,
             "grants": views.iter().map(|v| v.grant.to_string()).collect::<Vec<_>>(),
-            "records": records.len(), "offered": offers(following),
+            "records": records.len(), "offered": offered(following).iter().map(ToString::to_string).collect::<Vec<_>>(),
             "log_size": following.checkpoint().0, "log_root": following.checkpoint().1.to_string(),
         }));
     }
-    let moved = match advance {
+    let moved = match *advance {
         Advance::Unchanged => "nothing new".to_owned(),
         Advance::Advanced { from: 0, to } => format!("head {to}"),
         Advance::Advanced { from, to } => format!("head {from} -> {to}"),

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
+use vault_app::Pinning;
+use vault_app::pinning::token;
 use vault_core::pinning::{PinService, ServiceName, TokenSource};
 use vault_http::client::BaseUrl;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::services::{Pinning, token};
 
 /// Name a pinning service that keeps a copy of the vault
 ///
@@ -50,9 +51,9 @@ pub fn run(context: &Context, args: &Add) -> Result<Exit> {
         (None, None) => return Err(Error::usage("a service needs a token")),
     };
     let service = PinService::new(name, endpoint.to_string(), source);
-    let (home, mut vault) = context.home_and_vault()?;
-    Pinning::need_home(context, &home)?;
-    let mut pinning = Pinning::open(&home, &vault)?;
+    let (app, mut vault) = context.app_and_vault()?;
+    Pinning::need_home(&app)?;
+    let mut pinning = Pinning::open(app.home(), &vault)?;
     // what would fail later fails now: the token, and an address that it must not be sent to
     token(&service.token)?;
     pinning.account(&service)?;

@@ -2,11 +2,11 @@
 
 use clap::Args;
 use serde_json::json;
+use vault_app::Pinning;
 use vault_core::pinning::{PinService, TokenSource};
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::services::Pinning;
 use crate::table::Table;
 use crate::time;
 

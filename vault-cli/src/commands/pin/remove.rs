@@ -2,12 +2,12 @@
 
 use clap::Args;
 use serde_json::json;
+use vault_app::Pinning;
 use vault_core::pinning::{GivenRoot, PinApi, plan_removal};
 
 use super::sync::words;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::services::Pinning;
 
 /// Let a pinning service drop its copy, and use it no more
 #[derive(Args)]

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use vault_app::Pinning;
+use vault_app::pinning::{Brought, refused, state};
 use vault_core::pinning::{GivenRoot, PinApi, PinService, Step, plan};
 
 use crate::commands::revoke::{receipt_json, receipt_words};
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::services::{Brought, Pinning, refused, state};
 
 /// Give the pinning services the newest state, and let them drop the old one
 ///
@@ -32,9 +33,9 @@ pub struct Sync {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
-    let (home, mut vault) = context.home_and_vault()?;
-    Pinning::need_home(context, &home)?;
-    let mut pinning = Pinning::open(&home, &vault)?;
+    let (app, mut vault) = context.app_and_vault()?;
+    Pinning::need_home(&app)?;
+    let mut pinning = Pinning::open(app.home(), &vault)?;
     let chosen = pinning.chosen(&args.names)?;
     if chosen.is_empty() {
         context.out.note(
@@ -45,7 +46,7 @@ pub fn run(context: &Context, args: &Sync) -> Result<Exit> {
     if args.dry_run {
         return dry_run(context, &pinning, &vault.head().block().cid(), &chosen);
     }
-    pinning.warn_unless_served(context);
+    pinning.warn_unless_served(&context.warn());
     let patience = Duration::from_secs(args.wait.unwrap_or(0));
     let (brought, receipts) = pinning.bring_all(&mut vault, chosen, patience)?;
     for receipt in &receipts {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::json;
+use vault_app::{PeersFetch, Pinning};
 use vault_core::pinning::{BlockFetch, PinService, SampleSize, Verification, Verified, verify};
 use vault_core::{NodeAddress, SourceError, Vault};
 use vault_http::client::BaseUrl;
@@ -11,9 +12,7 @@ use vault_http::pinning::GatewayFetch;
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::network::PeersFetch;
 use crate::output::{BAD, GOOD, paint};
-use crate::services::Pinning;
 use crate::{show, time};
 
 /// How long a repaired service may take to fetch what it had lost.
@@ -100,7 +99,7 @@ fn one(
     let found = check(args, size, pinning, vault, service)?;
     let mut after = None;
     if !found.missing.is_empty() && !args.no_repair {
-        pinning.warn_unless_served(context);
+        pinning.warn_unless_served(&context.warn());
         after = repair(context, args, size, pinning, vault, service)?;
     }
     report(context, service, &found, after.as_ref())?;

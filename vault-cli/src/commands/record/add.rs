@@ -1,25 +1,22 @@
 //! `medvault record add`.
 
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use indicatif::ProgressBar;
 use serde_json::{Value, json};
+use vault_app::Intake;
+use vault_app::adding::{Input, Unread, Watch, feed};
 use vault_core::Vault;
-use vault_formats::{
-    Counts, Door, DryShelf, OnDisk, Once, ReadSeek, Remark, Report, SamePerson, Shelf, Source,
-    VaultShelf,
-};
+use vault_formats::{Counts, DryShelf, Remark, Report, SamePerson, VaultShelf};
 
-use super::input::{Input, Refusal, collect};
-use super::intake::Intake;
+use super::input::collect;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::ids::Ids;
 use crate::output::{BAD, Output, WARN, paint};
 use crate::table::Table;
 use crate::{progress, show};
+use vault_app::Ids;
 
 /// Refusals, notes and other people that are printed one by one.
 const PRINTED: usize = 20;
@@ -61,9 +58,9 @@ pub struct Add {
 /// Runs the command.
 pub fn run(context: &Context, args: Add) -> Result<Exit> {
     let mut unread = Vec::new();
-    let inputs = collect(&args.paths, &args.name, &mut unread)?;
-    let (home, mut vault) = context.home_and_vault()?;
-    let intake = Intake::new(context, &home, &mut vault, &args.issuer_keys)?;
+    let mut inputs = collect(&args.paths, &args.name, &mut unread)?;
+    let (app, mut vault) = context.app_and_vault()?;
+    let intake = Intake::new(&app, &mut vault, &args.issuer_keys)?;
     let mut door = intake.door();
     door.as_documents = args.as_document;
     let sizes = inputs.iter().map(Input::len).sum();
@@ -71,8 +68,8 @@ pub fn run(context: &Context, args: Add) -> Result<Exit> {
     let mut report = Report::default();
     let fed = vault.add(|adder| -> Result<()> {
         report = match args.dry_run {
-            true => feed(door, &mut DryShelf::new(adder), &inputs, &bar)?,
-            false => feed(door, &mut VaultShelf::new(adder), &inputs, &bar)?,
+            true => feed(door, &mut DryShelf::new(adder), &mut inputs, &Bar(&bar))?,
+            false => feed(door, &mut VaultShelf::new(adder), &mut inputs, &Bar(&bar))?,
         };
         match args.dry_run {
             true => Err(Error::new(Exit::Ok, "dry-run", "")),
@@ -94,81 +91,12 @@ pub fn run(context: &Context, args: Add) -> Result<Exit> {
     })
 }
 
-/// Hands every input to the door.
-pub fn feed<S: Shelf>(
-    mut door: Door<'_>,
-    shelf: &mut S,
-    inputs: &[Input],
-    bar: &ProgressBar,
-) -> Result<Report, S::Error> {
-    let mut done = 0;
-    for input in inputs {
-        let shown = input.shown();
-        let opened: io::Result<Box<dyn Source>> = match &input.path {
-            None => Once::new(Box::new(io::stdin())).map(|once| Box::new(once) as Box<dyn Source>),
-            Some(path) => open(path),
-        };
-        match opened {
-            Ok(source) => {
-                let mut source = Watched {
-                    inner: source,
-                    bar,
-                    done,
-                };
-                let name = match input.path {
-                    Some(_) => &shown,
-                    None => &input.name,
-                };
-                door.take(shelf, &mut source, name)?;
-            }
-            Err(error) => door.refuse_unread(&shown, &error),
-        }
-        done += input.len();
-        bar.set_position(done);
-    }
-    door.finish(shelf)
-}
+/// Moves a bar.
+pub struct Bar<'a>(pub &'a ProgressBar);
 
-/// A file can be read again and again, a pipe with a name only once.
-fn open(path: &Path) -> io::Result<Box<dyn Source>> {
-    match path.metadata()?.is_file() {
-        true => Ok(Box::new(OnDisk::new(path)?)),
-        false => Ok(Box::new(Once::new(Box::new(std::fs::File::open(path)?))?)),
-    }
-}
-
-/// A source whose reading moves a bar.
-struct Watched<'a> {
-    inner: Box<dyn Source>,
-    bar: &'a ProgressBar,
-    done: u64,
-}
-
-impl Source for Watched<'_> {
-    fn open(&mut self) -> io::Result<Box<dyn Read + Send + '_>> {
-        // every reading of the file begins where the file does
-        self.bar.set_position(self.done);
-        Ok(Box::new(self.bar.wrap_read(self.inner.open()?)))
-    }
-
-    fn front(&mut self, most: usize) -> io::Result<Vec<u8>> {
-        self.inner.front(most)
-    }
-
-    fn length(&self) -> Option<u64> {
-        self.inner.length()
-    }
-
-    fn reopens(&self) -> bool {
-        self.inner.reopens()
-    }
-
-    fn seekable(&mut self) -> io::Result<Option<Box<dyn ReadSeek + '_>>> {
-        self.inner.seekable()
-    }
-
-    fn path(&self) -> Option<&Path> {
-        self.inner.path()
+impl Watch for Bar<'_> {
+    fn at(&self, done: u64) {
+        self.0.set_position(done);
     }
 }
 
@@ -177,7 +105,7 @@ fn tell(
     args: &Add,
     vault: &mut Vault,
     report: &Report,
-    unread: &[Refusal],
+    unread: &[Unread],
 ) -> Result<()> {
     if out.json {
         return out.json(&as_json(args, report, unread));
@@ -203,7 +131,7 @@ fn tell(
 }
 
 /// Says what was refused and what is odd.
-pub fn tell_remarks(out: Output, report: &Report, unread: &[Refusal]) {
+pub fn tell_remarks(out: Output, report: &Report, unread: &[Unread]) {
     let refused = report.total().refused + unread.len() as u64;
     for refusal in unread.iter().take(PRINTED) {
         let text = format!(
@@ -302,14 +230,14 @@ fn words(remark: &Remark) -> String {
     format!("{file}{at}: {}", show::line(&remark.what))
 }
 
-fn as_json(args: &Add, report: &Report, unread: &[Refusal]) -> Value {
+fn as_json(args: &Add, report: &Report, unread: &[Unread]) -> Value {
     let total = report.total();
     let remark =
         |remark: &Remark| json!({"file": remark.file, "at": remark.at, "why": remark.what});
     let refused_unread = unread.len() as u64;
     let unread = unread
         .iter()
-        .map(|refusal| json!({"file": refusal.file, "at": refusal.at, "why": refusal.why}));
+        .map(|unread| json!({"file": unread.file, "at": null, "why": unread.why}));
     let formats = report.formats.iter().map(|(format, counts)| {
         json!({
             "format": format.name(),

@@ -1,10 +1,11 @@
 //! Which records to show.
 
 use clap::Args;
-use vault_core::{Category, ClinicalDate, Code, IndexEntry, Kind, Label};
+use vault_app::RecordFilter;
+use vault_core::{Category, ClinicalDate, Code, Kind, Label};
 
 /// Conditions on records; all that are given must hold.
-#[derive(Args, Default)]
+#[derive(Args)]
 pub struct Filter {
     /// FHIR resource type or `Document`; may be repeated
     #[arg(long, value_name = "KIND")]
@@ -44,33 +45,18 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether a record is to be shown.
-    pub fn takes(&self, entry: &IndexEntry) -> bool {
-        let meta = &entry.meta;
-        let dated = self.since.is_some() || self.until.is_some();
-        let in_time = meta
-            .date
-            .as_ref()
-            .is_some_and(|date| date.overlaps(self.since.as_ref(), self.until.as_ref()));
-        (self.kind.is_empty() || self.kind.contains(&meta.kind))
-            && (self.category.is_empty() || self.category.contains(&meta.category))
-            && (self.label.is_empty() || self.label.iter().any(|l| meta.labels.contains(l)))
-            && (!dated || in_time)
-            && (self.code.is_empty()
-                || (self.code.iter()).any(|wanted| meta.codes.iter().any(|c| c.matches(wanted))))
-            && holds(&self.source, entry.source.iter().map(String::as_str))
-            && holds(&self.author, meta.author.iter().map(String::as_str))
-            && holds(
-                &self.text,
-                std::iter::once(&meta.title[..]).chain(meta.codes.iter().map(Code::as_str)),
-            )
+    /// The conditions.
+    pub fn conditions(&self) -> RecordFilter {
+        RecordFilter {
+            kinds: self.kind.clone(),
+            categories: self.category.clone(),
+            labels: self.label.clone(),
+            codes: self.code.clone(),
+            since: self.since.clone(),
+            until: self.until.clone(),
+            source: self.source.clone(),
+            author: self.author.clone(),
+            text: self.text.clone(),
+        }
     }
-}
-
-/// Whether every wanted word is somewhere in the texts.
-fn holds<'a>(wanted: &Option<String>, texts: impl Iterator<Item = &'a str>) -> bool {
-    let Some(wanted) = wanted else { return true };
-    let text = texts.collect::<Vec<_>>().join(" ").to_lowercase();
-    let wanted = wanted.to_lowercase();
-    wanted.split_whitespace().all(|word| text.contains(word))
 }

@@ -4,7 +4,7 @@ use vault_core::{IndexEntry, RecordId};
 
 use super::source::Records;
 use crate::error::Result;
-use crate::ids::Ids;
+use vault_app::Ids;
 
 /// The newest version of the record that `text` begins, and all ids, to shorten by.
 pub fn find(records: &mut dyn Records, text: &str) -> Result<(IndexEntry, Ids)> {

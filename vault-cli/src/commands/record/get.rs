@@ -12,8 +12,8 @@ use super::shared::AskArgs;
 use super::source::FromArgs;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::ids::Ids;
 use crate::{files, output, show};
+use vault_app::Ids;
 
 /// Write a record's content to a file or standard output, byte for byte as it came in
 #[derive(Args)]

@@ -2,12 +2,13 @@
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{GrantId, IndexEntry, Label, RecordId, Vault};
+use vault_app::adding::{relabel, relatives};
+use vault_core::{GrantId, Label, RecordId, Vault};
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
-use crate::ids::Ids;
 use crate::show;
+use vault_app::Ids;
 
 /// Put labels on records, or take them off
 ///
@@ -82,54 +83,30 @@ pub fn run(context: &Context, args: &LabelArgs) -> Result<Exit> {
         let question = "Take sensitive labels off? Standing grants that fit will open the records";
         context.consent(args.yes, question)?;
     }
-    let mut changed = Vec::new();
-    let own = wanted.iter().map(|record| (record, &args.remove[..]));
-    let others = relatives.iter().map(|record| (record, &[][..]));
-    for (record, remove) in own.chain(others) {
-        let relabelled = vault.relabel(record, &args.add, remove)?;
-        if let Some(version) = relabelled.version {
-            changed.push((*record, version, relabelled.still_readable));
-        }
-    }
+    let changed = relabel(&mut vault, &wanted, &args.add, &args.remove)?;
     let count = show::count(changed.len() as u64, "record");
     if context.out.json {
         context
             .out
-            .json_lines(changed.iter().map(|(record, version, grants)| {
+            .json_lines(changed.iter().map(|(record, relabelled)| {
+                let grants = relabelled.still_readable.iter();
                 json!({
                     "record": record.to_string(),
-                    "version": version.to_string(),
-                    "still_readable": grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "version": relabelled.version.map(|version| version.to_string()),
+                    "still_readable": grants.map(ToString::to_string).collect::<Vec<_>>(),
                 })
             }))?;
         return Ok(Exit::Ok);
     }
     let mut open: Vec<GrantId> = changed
         .into_iter()
-        .flat_map(|(.., grants)| grants)
+        .flat_map(|(_, relabelled)| relabelled.still_readable)
         .collect();
     open.sort();
     open.dedup();
     warn_of(context, &mut vault, &open)?;
     context.out.print(&format!("{count} labelled\n"))?;
     Ok(Exit::Ok)
-}
-
-/// Records that say the same as the wanted ones: derived from them, or their originals.
-fn relatives(all: &[IndexEntry], wanted: &[RecordId]) -> Vec<RecordId> {
-    let of = |entry: &&IndexEntry| {
-        let derived = entry
-            .meta
-            .origin
-            .as_ref()
-            .is_some_and(|origin| wanted.contains(origin));
-        let original = || {
-            let mut own = all.iter().filter(|e| wanted.contains(&e.record));
-            own.any(|e| e.meta.origin == Some(entry.record))
-        };
-        !wanted.contains(&entry.record) && (derived || original())
-    };
-    all.iter().filter(of).map(|entry| entry.record).collect()
 }
 
 /// Earlier versions stay readable in these grants.

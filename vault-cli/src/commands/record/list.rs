@@ -7,8 +7,8 @@ use super::filter::Filter;
 use super::source::{FromArgs, Records};
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::ids::Ids;
 use crate::show;
+use vault_app::Ids;
 
 /// List records
 #[derive(Args)]
@@ -32,10 +32,8 @@ pub fn run(context: &Context, args: &List) -> Result<Exit> {
     } else {
         newest
     };
-    let shown: Vec<_> = shown
-        .iter()
-        .filter(|entry| args.filter.takes(entry))
-        .collect();
+    let filter = args.filter.conditions();
+    let shown: Vec<_> = shown.iter().filter(|entry| filter.takes(entry)).collect();
     if context.out.json {
         context
             .out

@@ -5,8 +5,7 @@ mod filter;
 mod find;
 mod get;
 pub(super) mod input;
-pub(super) mod intake;
-mod label;
+pub(super) mod label;
 mod list;
 mod remove;
 mod shared;
@@ -19,7 +18,7 @@ use clap::Subcommand;
 pub use filter::Filter;
 pub use find::find;
 pub use shared::AskArgs;
-pub use source::{FromArgs, Records};
+pub use source::FromArgs;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};

@@ -6,8 +6,8 @@ use vault_core::RecordId;
 
 use crate::context::Context;
 use crate::error::{Exit, Result};
-use crate::ids::Ids;
 use crate::show;
+use vault_app::Ids;
 
 /// Remove records with all their versions, here and from every grant
 ///

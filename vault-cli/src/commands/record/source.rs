@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use clap::Args;
-use vault_core::{Device, Home, IndexEntry, OpenRecord, RecordId, Vault, VaultError, system_clock};
+use vault_app::{App, Network, Opening, SharedRecords};
+use vault_core::{Device, IndexEntry, OpenRecord, RecordId, Vault, VaultError};
 
-use super::shared::{AskArgs, Shared};
+use super::shared::AskArgs;
 use crate::commands::inbox;
 use crate::context::Context;
 use crate::error::Result;
-use crate::network::{HeadArgs, Network, PlaceArgs, Places};
-use crate::place;
+use crate::places::{HeadArgs, PlaceArgs, places};
 
 /// The option that chooses whose records.
 #[derive(Args)]
@@ -86,9 +86,6 @@ pub trait Records {
     }
 }
 
-/// Opens the content of a version.
-pub type Opening<'a> = Box<dyn Fn(&IndexEntry) -> Result<OpenRecord> + 'a>;
-
 impl Records for Vault {
     fn records(&mut self) -> Result<Vec<IndexEntry>> {
         Ok(Vault::records(self)?)
@@ -162,26 +159,31 @@ impl Records for Several {
 impl Owner {
     /// Opens the records.
     pub fn open(&self, context: &Context) -> Result<Box<dyn Records>> {
-        let network = |home: &Home, device: Arc<Device>| -> Result<Arc<Network>> {
-            let places = Places::of(context, home, &self.places, &HeadArgs::default())?;
-            Ok(Network::new(device, places, context.out))
+        let network = |app: &App, device: &Arc<Device>| -> Result<Arc<Network>> {
+            let places = places(app, &self.places, &HeadArgs::default())?;
+            Ok(app.network(device, places))
         };
         match &self.whose {
             Whose::Own => Ok(Box::new(context.vault()?)),
             Whose::From(name) => {
                 let (home, device, inbox) = inbox::open(context)?;
-                let network = network(&home, device)?;
-                Ok(Box::new(Shared::open(&home, &network, inbox.find(name)?)?))
+                let app = context.app(home)?;
+                let network = network(&app, &device)?;
+                let following = inbox.find(name)?;
+                Ok(Box::new(SharedRecords::open(
+                    app.home(),
+                    &network,
+                    following,
+                )?))
             }
             Whose::Anyone => {
                 let (home, device, inbox) = inbox::open(context)?;
-                let storage = place::storage(context, &home, &device.vault())?;
-                let own = Vault::open(storage, device.clone(), system_clock())?;
-                let mut all: Vec<Box<dyn Records>> = vec![Box::new(own)];
-                let network = network(&home, device)?;
+                let app = context.app(home)?;
+                let mut all: Vec<Box<dyn Records>> = vec![Box::new(app.vault(&device)?)];
+                let network = network(&app, &device)?;
                 for following in inbox.list() {
                     // what cannot be had from one sender does not keep the others' from view
-                    if let Ok(shared) = Shared::open(&home, &network, following) {
+                    if let Ok(shared) = SharedRecords::open(app.home(), &network, following) {
                         all.push(Box::new(shared));
                     }
                 }

@@ -1,15 +1,14 @@
 //! `medvault record update`.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{Added, Content, Digest, IndexEntry, Label, RecordId, RecordMeta, Vault};
-use vault_formats::{OnDisk, Report, Shelf, VaultShelf};
+use vault_app::Intake;
+use vault_app::adding::{Updated, update_record};
+use vault_formats::OnDisk;
 
 use super::find::find;
-use super::intake::Intake;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 
@@ -31,47 +30,23 @@ pub struct Update {
 
 /// Runs the command.
 pub fn run(context: &Context, args: &Update) -> Result<Exit> {
-    let (home, mut vault) = context.home_and_vault()?;
+    let (app, mut vault) = context.app_and_vault()?;
     let (entry, ids) = find(&mut vault, &args.record)?;
-    let before = derived_from(&mut vault, &entry.record)?;
-    let intake = Intake::new(context, &home, &mut vault, &[])?;
-    let mut door = intake.door();
+    let intake = Intake::new(&app, &mut vault, &[])?;
     let shown = args.file.display().to_string();
     let mut source = OnDisk::new(&args.file).map_err(|e| Error::file(&args.file, &e))?;
-    let (mut outcome, mut kept) = (None, HashSet::new());
-    vault.add(|adder| -> Result<()> {
-        let mut shelf = OneRecord {
-            inner: VaultShelf::replacing(adder, entry.record),
-            wanted: &entry.meta,
-            before: &before,
-            file: &args.file,
-            outcome: None,
-            kept: HashSet::new(),
-        };
-        door.take(&mut shelf, &mut source, &shown)?;
-        (outcome, kept) = (shelf.outcome, shelf.kept);
-        refuse_what_was_refused(args, door.report())
-    })?;
-    // a study is put together from all of its images: one new image makes no new study
-    let is_image = entry.meta.media_type == "application/dicom";
-    let gone = before
-        .iter()
-        .filter(|old| !is_image && !kept.contains(&old.record));
-    let gone: Vec<RecordId> = gone.map(|old| old.record).collect();
-    let (version, message) = match outcome {
-        Some(Added::New(_, version) | Added::Updated(_, version)) => {
-            if !gone.is_empty() {
-                vault.remove_records(&gone)?;
-            }
+    let updated = update_record(&mut vault, &intake, &entry, &mut source, &shown)?;
+    let (version, message) = match updated {
+        Updated::Version(version) => {
             let text = format!("{} has a new version", ids.short(entry.record));
             (Some(version.to_string()), text)
         }
-        Some(Added::Known(record)) if record != entry.record => {
+        Updated::Elsewhere(record) => {
             let known = ids.short(record);
-            let what = format!("this content is there already, as record {known}");
-            return Err(refused(&args.file, &what));
+            let what = format!("{shown}: this content is there already, as record {known}");
+            return Err(Error::new(Exit::Failure, "refused", what));
         }
-        _ => (
+        Updated::Known => (
             None,
             "this content is there already; nothing was added".to_owned(),
         ),
@@ -84,102 +59,4 @@ pub fn run(context: &Context, args: &Update) -> Result<Exit> {
         context.out.print(&format!("{message}\n"))?;
     }
     Ok(Exit::Ok)
-}
-
-fn derived_from(vault: &mut Vault, origin: &RecordId) -> Result<Vec<IndexEntry>> {
-    let records = vault.records()?;
-    let derived = records
-        .iter()
-        .filter(|entry| entry.meta.origin.as_ref() == Some(origin));
-    Ok(derived.cloned().collect())
-}
-
-fn refuse_what_was_refused(args: &Update, report: &Report) -> Result<()> {
-    match report.refused.first() {
-        Some(remark) => {
-            let at = remark
-                .at
-                .as_ref()
-                .map_or(String::new(), |at| format!("{at}: "));
-            Err(refused(&args.file, &format!("{at}{}", remark.what)))
-        }
-        None => Ok(()),
-    }
-}
-
-/// Takes one original, and what is derived from it.
-struct OneRecord<'a, 's, 't, 'v> {
-    inner: VaultShelf<'s, 't, 'v>,
-    wanted: &'a RecordMeta,
-    /// What was derived from the version before.
-    before: &'a [IndexEntry],
-    file: &'a Path,
-    outcome: Option<Added>,
-    /// What is derived from the new version, there before or not.
-    kept: HashSet<RecordId>,
-}
-
-impl Shelf for OneRecord<'_, '_, '_, '_> {
-    type Error = Error;
-
-    fn known(&self, _: &Digest) -> Option<RecordId> {
-        None
-    }
-
-    fn may_know(&self, _: u64) -> bool {
-        false
-    }
-
-    fn has_derived(&self, _: &RecordId) -> bool {
-        // a version that is there already has what was derived from it
-        matches!(self.outcome, Some(Added::Known(_)))
-    }
-
-    fn add(&mut self, mut meta: RecordMeta, source: &str, content: Content<'_>) -> Result<Added> {
-        let sensitive = |meta: &RecordMeta| -> Vec<Label> {
-            let labels = meta.labels.iter().filter(|label| label.is_sensitive());
-            labels.cloned().collect()
-        };
-        if meta.origin.is_some() {
-            // `record label` takes labels off, a new version does not
-            let same = self
-                .before
-                .iter()
-                .filter(|old| old.meta.kind == meta.kind && old.meta.title == meta.title);
-            let labels: Vec<Label> = same.flat_map(|old| sensitive(&old.meta)).collect();
-            meta.labels.extend(labels);
-            let added = self.inner.add(meta, source, content)?;
-            let (Added::New(record, _) | Added::Updated(record, _) | Added::Known(record)) = added;
-            self.kept.insert(record);
-            return Ok(added);
-        }
-        if self.outcome.is_some() {
-            return Err(refused(
-                self.file,
-                "the file holds several records, not one",
-            ));
-        }
-        if meta.kind != self.wanted.kind {
-            let (is, holds) = (self.wanted.kind.as_str(), meta.kind.as_str());
-            let what = format!("the record is a {is} and the file holds a {holds}");
-            return Err(refused(self.file, &what));
-        }
-        meta.labels.extend(sensitive(self.wanted));
-        let added = self.inner.add(meta, source, content)?;
-        self.outcome = Some(added);
-        Ok(added)
-    }
-
-    fn breathe(&mut self) -> Result<()> {
-        // one record is one change
-        Ok(())
-    }
-}
-
-fn refused(file: &Path, why: &str) -> Error {
-    Error::new(
-        Exit::Failure,
-        "refused",
-        format!("{}: {why}", file.display()),
-    )
 }

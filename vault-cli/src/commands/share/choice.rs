@@ -6,8 +6,8 @@ use clap::Args;
 use vault_core::{Category, ClinicalDate, Code, Kind, Label, Preset, RecordId, Scope};
 
 use crate::error::{Error, Result};
-use crate::ids::Ids;
 use crate::time;
+use vault_app::Ids;
 
 /// Which records.
 #[derive(Args)]

@@ -1,0 +1,85 @@
+//! Stand-ins for what needs the network, in a build without it.
+
+use std::sync::Arc;
+
+use vault_app::{Next, Result};
+use vault_core::{
+    Following, GrantId, HeldTerms, IndexEntry, OpenRecord, Receipt, RecordId, RekeyProgress,
+    RevokeTarget,
+};
+
+use super::deposits::Made;
+use super::session::Session;
+use crate::error::not_built;
+use crate::types::{NodeOptions, NodeStatus, SenderSync};
+use crate::work::Control;
+
+impl Session {
+    pub(super) fn close_agents(&self, _: &mut vault_core::Vault, _: &RevokeTarget) -> Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn rekey(
+        &self,
+        vault: &mut vault_core::Vault,
+        grants: &[GrantId],
+        progress: &mut dyn FnMut(&RekeyProgress) -> Result<()>,
+    ) -> Result<Vec<Receipt>> {
+        let mut stopped = None;
+        let mut each = |_: &GrantId, step: &RekeyProgress| match progress(step) {
+            Ok(()) => Next::Go,
+            Err(error) => {
+                stopped = Some(error);
+                Next::Stop
+            }
+        };
+        let done = vault_app::rekey_with(vault, grants, &mut each, &mut Vec::new);
+        match stopped {
+            Some(error) => Err(error),
+            None => done,
+        }
+    }
+}
+
+pub(super) fn sync_sender(_: &Session, _: &str) -> Result<SenderSync> {
+    Err(not_built("network"))
+}
+
+pub(super) fn shared_records(_: &Session, _: &str) -> Result<Vec<IndexEntry>> {
+    Err(not_built("network"))
+}
+
+pub(super) fn open_shared(
+    _: &Session,
+    _: &str,
+    _: &RecordId,
+    _: Option<&str>,
+) -> Result<OpenRecord> {
+    Err(not_built("network"))
+}
+
+pub(super) fn accept_agreement(_: &Session, _: Following, _: &HeldTerms) -> Result<()> {
+    Err(not_built("network"))
+}
+
+pub(super) fn deliver(_: &Session, _: &Made<'_>, _: &Arc<Control>) -> Result<u64> {
+    Err(not_built("network"))
+}
+
+/// A node that never runs.
+#[derive(Default)]
+pub(super) struct Running;
+
+impl Running {
+    pub(super) fn stop(&self) {}
+
+    pub(super) fn stop_soon(&self) {}
+
+    pub(super) fn status(&self) -> Option<NodeStatus> {
+        None
+    }
+}
+
+pub(super) fn start_node(_: &Session, _: &NodeOptions) -> Result<NodeStatus> {
+    Err(not_built("network"))
+}
