@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use vault_ffi::{
-    GrantStatus, MedVaultError, MemoryLog, NetworkUse, NodeOptions, Platform, ProgressListener,
-    RecordFilter, RevokeLevel, RevokeWork, ShareRequest, ShareScope, Unlock, fixed_network,
-    open_vault,
+    CallbackError, GrantStatus, MedVaultError, MemoryLog, NetworkUse, NodeOptions, Platform,
+    ProgressListener, RecordFilter, RevokeLevel, RevokeWork, ShareRequest, ShareScope, Unlock,
+    fixed_network, open_vault,
 };
 
 use crate::support::{Someone, acquaint, observation, platform, wait};
@@ -65,8 +65,9 @@ fn locking_ends_a_long_work_and_nothing_half_done_stays() {
 struct Heard(Mutex<Vec<(u64, u64)>>);
 
 impl ProgressListener for Heard {
-    fn progress(&self, done: u64, total: u64) {
+    fn progress(&self, done: u64, total: u64) -> Result<(), CallbackError> {
         self.0.lock().unwrap().push((done, total));
+        Err(CallbackError::Failed)
     }
 }
 
@@ -167,9 +168,9 @@ fn a_policy_without_network_is_obeyed() {
 struct Counting(Arc<AtomicU64>);
 
 impl vault_ffi::NetworkPolicy for Counting {
-    fn allowed(&self) -> NetworkUse {
+    fn allowed(&self) -> Result<NetworkUse, CallbackError> {
         self.0.fetch_add(1, Ordering::Relaxed);
-        NetworkUse::Nothing
+        Err(CallbackError::Failed)
     }
 }
 
@@ -291,13 +292,15 @@ fn a_revocation_that_is_cancelled_shuts_out_all_the_same_and_goes_on_later() {
 struct Cancelling(Mutex<Option<Arc<RevokeWork>>>);
 
 impl ProgressListener for Cancelling {
-    fn progress(&self, _: u64, _: u64) {
+    fn progress(&self, _: u64, _: u64) -> Result<(), CallbackError> {
         // the handle may not be here yet
         for _ in 0..1000 {
             if let Some(work) = &*self.0.lock().unwrap() {
-                return work.cancel();
+                work.cancel();
+                break;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
+        Ok(())
     }
 }

@@ -157,7 +157,7 @@ fn on_request_and_a_result_back() {
     assert!(sent.delivered.is_some());
     assert_eq!(sent.records, 2);
     let waiting = wait(mira.vault.deposits()).unwrap();
-    assert_eq!(waiting[0].from.as_deref(), Some("Clinic"));
+    assert_eq!(waiting[0].sender.as_deref(), Some("Clinic"));
     let detail = wait(mira.vault.deposit_detail(waiting[0].id.clone())).unwrap();
     assert_eq!(detail.message.as_deref(), Some("your results"));
     let taken = wait(mira.vault.accept_deposit(waiting[0].id.clone())).unwrap();

@@ -81,11 +81,13 @@ impl Error {
         let text = error.to_string();
         let plain = text.split(" (os error").next().unwrap_or_default();
         let message = plain.to_lowercase();
+        if is_full(error) {
+            return Self::new(Exit::Home, "disk-full", message)
+                .hint("free some space and run the command again; nothing was lost");
+        }
         match error.kind() {
             Kind::BrokenPipe => Self::new(Exit::Ok, "broken-pipe", message),
             Kind::NotFound => Self::new(Exit::NotFound, "no-such-file", message),
-            Kind::StorageFull | Kind::QuotaExceeded => Self::new(Exit::Home, "disk-full", message)
-                .hint("free some space and run the command again; nothing was lost"),
             Kind::PermissionDenied | Kind::ReadOnlyFilesystem => {
                 Self::new(Exit::Failure, "no-permission", message)
             }
@@ -104,6 +106,29 @@ impl Error {
     pub fn is_silent(&self) -> bool {
         self.code == "broken-pipe"
     }
+}
+
+/// Whether there was no room for what was to be written, also where another error says so.
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind as Kind;
+    let full = |error: &std::io::Error| {
+        matches!(
+            error.kind(),
+            Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge
+        )
+    };
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|e| e as _);
+    while let Some(one) = inner {
+        let io = match one.downcast_ref::<StoreError>() {
+            Some(StoreError::Io(io)) => Some(io),
+            _ => one.downcast_ref::<std::io::Error>(),
+        };
+        if io.is_some_and(full) {
+            return true;
+        }
+        inner = one.source();
+    }
+    full(error)
 }
 
 impl From<std::io::Error> for Error {
@@ -318,6 +343,7 @@ impl From<VaultError> for Error {
             VaultError::Card(error) => error.into(),
             VaultError::Envelope(error) => error.into(),
             VaultError::Body(BodyError::Io(error)) => Self::from_io(&error),
+            VaultError::Body(BodyError::Source(error)) => error.into(),
             VaultError::OtherVault => new(Exit::Identity, "other-vault")
                 .hint("the identity file and the vault in this home do not belong together"),
             VaultError::NoRecord(_) => {

@@ -57,6 +57,7 @@ pub(crate) fn add_stream(
         from: From::Stream(Some(stream)),
         name: file_name(name)?,
     }];
+    let _turn = session.turn(&|| control.check())?;
     let mut vault = session.own_vault()?;
     let intake = Intake::new(&session.app, &mut vault, &[])?;
     let watch = Unmeasured(control);
@@ -81,6 +82,7 @@ pub(crate) fn add_path(
             what,
         ));
     }
+    let _turn = session.turn(&|| control.check())?;
     let mut vault = session.own_vault()?;
     let intake = Intake::new(&session.app, &mut vault, &[])?;
     let watch = Watched {

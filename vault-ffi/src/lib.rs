@@ -46,8 +46,8 @@ mod work;
 
 pub use error::MedVaultError;
 pub use platform::{
-    KeyStore, KeyStoreError, LogLevel, LogLine, LogSink, MemoryLog, NetworkPolicy, NetworkUse,
-    Platform, ProgressListener, fixed_network, memory_key_store,
+    CallbackError, KeyStore, KeyStoreError, LogLevel, LogLine, LogSink, MemoryLog, NetworkPolicy,
+    NetworkUse, Platform, ProgressListener, fixed_network, memory_key_store,
 };
 pub use types::{
     AddReport, AgreementSummary, AuditCheck, AuditEvent, BlockCheck, CardSummary, ContactSummary,

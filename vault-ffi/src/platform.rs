@@ -45,6 +45,21 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for KeyStoreError {
     }
 }
 
+/// A callback of the app failed: it threw something. What that was is not looked at, for it may hold
+/// anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error, uniffi::Error)]
+pub enum CallbackError {
+    /// It failed.
+    #[error("the app's own code failed")]
+    Failed,
+}
+
+impl From<uniffi::UnexpectedUniFFICallbackError> for CallbackError {
+    fn from(_: uniffi::UnexpectedUniFFICallbackError) -> Self {
+        Self::Failed
+    }
+}
+
 /// How much of the network may be used now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, uniffi::Enum)]
 pub enum NetworkUse {
@@ -59,15 +74,16 @@ pub enum NetworkUse {
 /// Says whether the network may be used, for an app that works offline or on Wi-Fi only.
 #[uniffi::export(with_foreign)]
 pub trait NetworkPolicy: Send + Sync {
-    /// Asked before each use of the network.
-    fn allowed(&self) -> NetworkUse;
+    /// Asked before each use of the network. One that fails allows nothing.
+    fn allowed(&self) -> Result<NetworkUse, CallbackError>;
 }
 
 /// Takes log lines. They hold codes and numbers: no names, no titles, no keys.
 #[uniffi::export(with_foreign)]
 pub trait LogSink: Send + Sync {
-    /// One line. Called on threads of the library, in order for each of them.
-    fn write(&self, line: LogLine);
+    /// One line. Called on threads of the library, in order for each of them. That it fails changes
+    /// nothing.
+    fn write(&self, line: LogLine) -> Result<(), CallbackError>;
 }
 
 /// How much a log line matters.
@@ -100,8 +116,8 @@ pub struct LogLine {
 #[uniffi::export(with_foreign)]
 pub trait ProgressListener: Send + Sync {
     /// `done` of `total`, in bytes or records; `total` is 0 where it is not known. Called on a thread
-    /// of the library, at most about ten times a second.
-    fn progress(&self, done: u64, total: u64);
+    /// of the library, at most about ten times a second. That it fails changes nothing.
+    fn progress(&self, done: u64, total: u64) -> Result<(), CallbackError>;
 }
 
 /// What the app provides. Everything may be left away.
@@ -152,8 +168,8 @@ pub fn memory_key_store() -> Arc<dyn KeyStore> {
 struct FixedNetwork(NetworkUse);
 
 impl NetworkPolicy for FixedNetwork {
-    fn allowed(&self) -> NetworkUse {
-        self.0
+    fn allowed(&self) -> Result<NetworkUse, CallbackError> {
+        Ok(self.0)
     }
 }
 
@@ -176,12 +192,13 @@ const MOST_LINES: usize = 10_000;
 struct Lines(Mutex<std::collections::VecDeque<LogLine>>);
 
 impl LogSink for Lines {
-    fn write(&self, line: LogLine) {
+    fn write(&self, line: LogLine) -> Result<(), CallbackError> {
         let mut lines = lock(&self.0);
         if lines.len() == MOST_LINES {
             lines.pop_front();
         }
         lines.push_back(line);
+        Ok(())
     }
 }
 
@@ -233,7 +250,8 @@ mod tests {
                 level: LogLevel::Info,
                 event: "serving".into(),
                 text: String::new(),
-            });
+            })
+            .unwrap();
         }
         let lines = log.lines();
         assert_eq!((lines.len(), lines[0].time), (MOST_LINES, 1));

@@ -86,7 +86,8 @@ impl Control {
         if due || (done == total && total > 0) {
             *reported = Some(Instant::now());
             drop(reported);
-            listener.progress(done, total);
+            // a listener that fails hears of the next step all the same
+            let _ = listener.progress(done, total);
         }
     }
 }

@@ -323,6 +323,14 @@ impl Node {
         left.unwrap_or(0) // stopped
     }
 
+    /// Closes all connections over iroh without waiting for that: whoever waits for an answer gets an
+    /// error. The node is of no use afterwards but to be stopped.
+    pub fn hang_up(&self) {
+        let endpoint = self.endpoint.clone();
+        // only while the node stops there is nothing to close
+        let _ = self.spawn(async move { endpoint.close().await });
+    }
+
     /// Closes all connections and frees the ports before it returns, within a few seconds.
     pub fn stop(mut self) {
         let Some(runtime) = self.runtime.take() else {

@@ -15,7 +15,7 @@ mod places;
 mod recover;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub struct Network {
     node: Mutex<Option<Arc<Node>>>,
     /// The patient's node does not answer: others are asked first.
     silent: AtomicBool,
+    /// Nobody is to be asked.
+    ended: AtomicBool,
     /// Where the DHT led to, by the name's key.
     found: Mutex<HashMap<PublicKey, Arc<dht::Found>>>,
 }
@@ -75,6 +77,7 @@ impl Network {
             warn,
             node: Mutex::new(None),
             silent: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
             found: Mutex::default(),
         })
     }
@@ -91,7 +94,19 @@ impl Network {
         }
     }
 
+    /// Ends what is under way: whoever waits for an answer gets an error instead, and nobody is asked
+    /// any more.
+    pub fn hang_up(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(node) = &*lock(&self.node) {
+            node.hang_up();
+        }
+    }
+
     fn node(&self) -> Result<Arc<Node>, vault_node::NodeError> {
+        if self.ended.load(Ordering::Relaxed) {
+            return Err(vault_node::NodeError::Stopped);
+        }
         let mut node = lock(&self.node);
         if let Some(node) = &*node {
             return Ok(node.clone());

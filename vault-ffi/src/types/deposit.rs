@@ -42,7 +42,7 @@ pub struct DepositSummary {
     /// The deposit: base32.
     pub id: String,
     /// The contact who sent it; none when the contact is gone.
-    pub from: Option<String>,
+    pub sender: Option<String>,
     /// When it arrived, in seconds since 1970-01-01 UTC.
     pub arrived: u64,
     /// Its length.
@@ -55,7 +55,7 @@ pub struct DepositDetail {
     /// The deposit.
     pub id: String,
     /// The contact who signed it.
-    pub from: String,
+    pub sender: String,
     /// One line to the patient.
     pub message: Option<String>,
     /// When it was made, by the sender's clock.
@@ -69,7 +69,7 @@ impl From<&DepositView> for DepositDetail {
         let records = view.records.iter();
         Self {
             id: view.deposit.to_string(),
-            from: view.contact.name.clone(),
+            sender: view.contact.name.clone(),
             message: view.message.clone(),
             created: view.created,
             records: records.map(|record| (&record.entry).into()).collect(),

@@ -98,7 +98,7 @@ pub struct ShareRequest {
 pub struct OnRequest {
     /// Not before this moment, in seconds since 1970-01-01 UTC.
     #[uniffi(default)]
-    pub from: Option<u64>,
+    pub not_before: Option<u64>,
     /// At most so many opens.
     #[uniffi(default)]
     pub opens: Option<u64>,
@@ -302,7 +302,7 @@ pub struct AgreementSummary {
     /// Whether results may be deposited.
     pub may_deposit: bool,
     /// Not before this moment, in seconds since 1970-01-01 UTC.
-    pub from: Option<u64>,
+    pub not_before: Option<u64>,
     /// At most so many opens.
     pub opens: Option<u64>,
     /// At most so many opens in 24 hours.
@@ -321,14 +321,14 @@ impl AgreementSummary {
             expires: terms.expires,
             purpose: terms.purpose.as_ref().map(ToString::to_string),
             may_deposit: terms.may_deposit,
-            from: None,
+            not_before: None,
             opens: None,
             opens_per_day: None,
             unknown_conditions: Vec::new(),
         };
         for condition in terms.conditions.iter() {
             match condition {
-                Condition::From(from) => this.from = Some(from),
+                Condition::From(from) => this.not_before = Some(from),
                 Condition::Opens(opens) => this.opens = Some(opens),
                 Condition::OpensPerDay(opens) => this.opens_per_day = Some(opens),
                 Condition::Unknown(name) => this.unknown_conditions.push(name.to_string()),

@@ -29,7 +29,7 @@ impl Vault {
         name: String,
         card: String,
     ) -> Result<ContactSummary, MedVaultError> {
-        self.read(move |_, vault| {
+        self.write(move |_, vault| {
             let card = Card::from_text(&card)?;
             Ok((&vault.add_contact(&name, &card)?).into())
         })
@@ -43,7 +43,7 @@ impl Vault {
         name: String,
         fingerprint: String,
     ) -> Result<ContactSummary, MedVaultError> {
-        self.read(move |_, vault| {
+        self.write(move |_, vault| {
             vault.verify_contact(&name, Some(&fingerprint))?;
             Ok((&vault.contact(&name)?).into())
         })
@@ -56,7 +56,7 @@ impl Vault {
         name: String,
         limit: Option<DepositLimit>,
     ) -> Result<(), MedVaultError> {
-        self.read(move |_, vault| {
+        self.write(move |_, vault| {
             let limit = limit.map(|limit| Limit {
                 bytes: limit.bytes,
                 per_day: limit.per_day,

@@ -28,6 +28,7 @@ handle! {
 impl Vault {
     /// Writes the whole vault, encrypted as it is, into one new file (a CAR). With the 24 words it
     /// brings everything back.
+    #[uniffi::method(default(listener = None))]
     pub fn backup(
         &self,
         path: String,
@@ -42,6 +43,7 @@ impl Vault {
 
     /// Puts back what a backup of this vault has and the vault has lost. Nothing that is newer here is
     /// replaced.
+    #[uniffi::method(default(listener = None))]
     pub fn restore(
         &self,
         path: String,
@@ -53,6 +55,7 @@ impl Vault {
             let total = file.metadata().map_or(0, |meta| meta.len());
             let input = files::interruptible(file, control);
             let car = CarReader::new(input).map_err(|error| vault_app::car_error(&path, error))?;
+            let _turn = session.turn(&|| control.check())?;
             let storage = session.app.place()?.storage(
                 session.app.options(),
                 session.app.home(),
@@ -77,6 +80,7 @@ impl Vault {
 
     /// Writes the records that match, unencrypted, for other programs: a new file, or for
     /// [`ExportForm::Files`] and [`ExportForm::Ndjson`] a new folder.
+    #[uniffi::method(default(listener = None))]
     pub fn export(
         &self,
         form: ExportForm,

@@ -69,7 +69,7 @@ impl Vault {
             for deposit in waiting.list()? {
                 all.push(DepositSummary {
                     id: deposit.deposit.to_string(),
-                    from: vault.depositor_name(&deposit.owner)?,
+                    sender: vault.depositor_name(&deposit.owner)?,
                     arrived: deposit.time,
                     bytes: deposit.bytes,
                 });
@@ -93,7 +93,7 @@ impl Vault {
     /// Takes the records of a deposit into the vault as their sender signed them. Standing grants that
     /// fit then hold for them.
     pub async fn accept_deposit(&self, id: String) -> Result<AddReport, MedVaultError> {
-        self.read(move |session, vault| {
+        self.write(move |session, vault| {
             let waiting = waiting(session, vault)?;
             let id = types::id(&id, "deposit")?;
             let before: std::collections::HashSet<_> =
@@ -113,7 +113,7 @@ impl Vault {
 
     /// Declines a deposit: it is deleted, and the log keeps that it came.
     pub async fn decline_deposit(&self, id: String) -> Result<(), MedVaultError> {
-        self.read(move |session, vault| {
+        self.write(move |session, vault| {
             let waiting = waiting(session, vault)?;
             Ok(vault.decline_deposit(&types::id(&id, "deposit")?, &waiting)?)
         })
@@ -122,7 +122,7 @@ impl Vault {
 
     /// Takes a deposit that came as a file into the waiting room, and returns its id.
     pub async fn add_deposit_file(&self, path: String) -> Result<String, MedVaultError> {
-        self.read(move |session, vault| {
+        self.write(move |session, vault| {
             let path = PathBuf::from(path);
             let file = File::open(&path).map_err(|error| Error::file(&path, &error))?;
             let waiting = waiting(session, vault)?;

@@ -120,6 +120,7 @@ impl Vault {
     }
 
     /// Writes the content of a shared record into a new file, whole or not at all.
+    #[uniffi::method(default(listener = None))]
     pub fn shared_content_to_file(
         &self,
         sender: String,

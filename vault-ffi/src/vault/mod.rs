@@ -188,6 +188,18 @@ impl Vault {
             .await
     }
 
+    /// The same for what changes the vault: one after the other.
+    async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Arc<Session>, &mut vault_core::Vault) -> Result<T> + Send + 'static,
+    ) -> Result<T, MedVaultError> {
+        self.run(|session| {
+            let _turn = session.turn(&|| Ok(()))?;
+            session.with_vault(|vault| work(session, vault))
+        })
+        .await
+    }
+
     /// Begins a long work.
     fn begin<T: Clone + Send + Sync + 'static>(
         &self,

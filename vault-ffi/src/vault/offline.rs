@@ -66,6 +66,14 @@ pub(super) fn deliver(_: &Session, _: &Made<'_>, _: &Arc<Control>) -> Result<u64
     Err(not_built("network"))
 }
 
+/// Networks that there are none of.
+#[derive(Default)]
+pub(super) struct Calls;
+
+impl Calls {
+    pub(super) fn hang_up(&self) {}
+}
+
 /// A node that never runs.
 #[derive(Default)]
 pub(super) struct Running;

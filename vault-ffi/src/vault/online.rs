@@ -1,10 +1,11 @@
 //! What needs the network.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use vault_app::agents::close_agents;
 use vault_app::{
-    Error, Exit, Network, Next, Pinning, Result, ServeOptions, Serving, SharedRecords, Synced,
+    Error, Exit, Network, Next, Pinning, Places, Result, ServeOptions, Serving, SharedRecords,
+    Synced,
 };
 use vault_core::pinning::PinService;
 use vault_core::{
@@ -20,10 +21,32 @@ use crate::types::{self, NodeOptions, NodeStatus, SenderSync};
 use crate::work::Control;
 
 impl Session {
-    /// A network for one call. Nothing is contacted before somebody must be asked.
+    /// A network for one call. Nothing is contacted before somebody must be asked. Locking ends it.
     fn network(&self) -> Result<Arc<Network>> {
         let places = self.app.places(Vec::new(), Vec::new())?;
-        Ok(self.app.network(&self.device, places))
+        let network = self.app.network(&self.device, places);
+        self.calls.add(&network);
+        Ok(network)
+    }
+
+    /// The same; where the app does not allow that much of the network, one that asks nobody: what is
+    /// here can be read all the same.
+    fn network_for(&self, wanted: NetworkUse) -> Result<Arc<Network>> {
+        if self.may_use(wanted).is_ok() {
+            return self.network();
+        }
+        let nowhere = Places::at(Vec::new(), Vec::new())?;
+        let network = self.app.network(&self.device, nowhere);
+        network.hang_up();
+        Ok(network)
+    }
+
+    /// What is to be said of an error of a network that asked nobody: that the app did not allow it.
+    fn explain(&self, wanted: NetworkUse, error: Error) -> Error {
+        match (error.exit, self.may_use(wanted)) {
+            (Exit::Network, Err(refused)) => refused,
+            _ => error,
+        }
     }
 
     /// Tells agents to give no more before a grant is taken back, so that the receipt knows. Where the
@@ -101,15 +124,17 @@ fn shown(following: &Following, synced: &Synced) -> SenderSync {
 }
 
 /// What a sender shares, as it was fetched last.
-fn shared(session: &Session, sender: &str) -> Result<SharedRecords> {
+fn shared(session: &Session, sender: &str, wanted: NetworkUse) -> Result<SharedRecords> {
     let inbox = session.inbox()?;
     let following = inbox.find(sender)?;
-    SharedRecords::open(session.app.home(), &session.network()?, following)
+    let network = session.network_for(wanted)?;
+    let opened = SharedRecords::open(session.app.home(), &network, following);
+    opened.map_err(|error| session.explain(wanted, error))
 }
 
 /// The records that a sender shares.
 pub(super) fn shared_records(session: &Session, sender: &str) -> Result<Vec<IndexEntry>> {
-    Ok(shared(session, sender)?.records())
+    Ok(shared(session, sender, NetworkUse::SmallOnly)?.records())
 }
 
 /// Opens a shared record, and asks for its key where that is needed.
@@ -120,14 +145,17 @@ pub(super) fn open_shared(
     purpose: Option<&str>,
 ) -> Result<OpenRecord> {
     let purpose: Option<Purpose> = types::optional(purpose, "purpose")?;
-    let mut shared = shared(session, sender)?;
+    // contents are fetched, and a key that is asked for in vain is an open all the same
+    let wanted = NetworkUse::Everything;
+    let mut shared = shared(session, sender, wanted)?;
     let newest = shared.versions(record)?.pop();
     let entry = newest.ok_or(VaultError::NoRecord(*record))?;
     if !entry.opens() {
-        session.may_use(NetworkUse::SmallOnly)?;
+        session.may_use(wanted)?;
     }
     shared.unlock(std::slice::from_ref(&entry), purpose.as_ref())?;
-    shared.open_record(&entry)
+    let opened = shared.open_record(&entry);
+    opened.map_err(|error| session.explain(wanted, error))
 }
 
 /// Signs an agreement and tells the patient's node.
@@ -162,6 +190,29 @@ pub(super) fn deliver(session: &Session, made: &Made<'_>, control: &Arc<Control>
         &mut progress,
     )?;
     Ok(receipt.time)
+}
+
+/// Networks of calls that are under way.
+#[derive(Default)]
+pub(super) struct Calls(Mutex<Vec<Weak<Network>>>);
+
+impl Calls {
+    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Network>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn add(&self, network: &Arc<Network>) {
+        let mut all = self.lock();
+        all.retain(|one| one.strong_count() > 0);
+        all.push(Arc::downgrade(network));
+    }
+
+    /// Ends all of them.
+    pub(super) fn hang_up(&self) {
+        for network in self.lock().drain(..).filter_map(|one| one.upgrade()) {
+            network.hang_up();
+        }
+    }
 }
 
 /// The node, if it runs.
@@ -240,7 +291,8 @@ impl Session {
             let Some(sink) = &sink else { return };
             let fields = event.fields().into_iter();
             let fields = fields.map(|(name, value)| format!(" {name}={value}"));
-            sink.write(LogLine {
+            // a log that fails changes nothing
+            let _ = sink.write(LogLine {
                 time: vault_app::now(),
                 level: match event.level() {
                     vault_app::log::Level::Error => LogLevel::Error,

@@ -31,12 +31,13 @@ impl Vault {
     /// [`Vault::add_file`] or [`Vault::add_stream`]: this one is copied on its way.
     pub async fn add(&self, content: Vec<u8>, name: String) -> Result<AddReport, MedVaultError> {
         let content = zeroize::Zeroizing::new(content);
-        self.read(move |session, vault| adding::add_bytes(session, vault, &content, &name))
+        self.write(move |session, vault| adding::add_bytes(session, vault, &content, &name))
             .await
     }
 
     /// Adds a file, a zip archive, or a folder of files, which may be of any size: it is never in
     /// memory as a whole.
+    #[uniffi::method(default(listener = None))]
     pub fn add_file(
         &self,
         path: String,
@@ -109,6 +110,7 @@ impl Vault {
     }
 
     /// Writes the content into a new file, whole or not at all. Refused when something is there.
+    #[uniffi::method(default(listener = None))]
     pub fn content_to_file(
         &self,
         id: String,
@@ -129,7 +131,7 @@ impl Vault {
         content: Vec<u8>,
     ) -> Result<RecordSummary, MedVaultError> {
         let content = zeroize::Zeroizing::new(content);
-        self.read(move |session, vault| {
+        self.write(move |session, vault| {
             let record = types::id(&id, "record")?;
             let entry = newest(vault, &record)?;
             adding::update(session, vault, &entry, &content)?;
@@ -141,7 +143,7 @@ impl Vault {
     /// Removes records with all their versions, from every grant too. The audit log keeps that it
     /// happened.
     pub async fn remove(&self, ids: Vec<String>) -> Result<(), MedVaultError> {
-        self.read(move |_, vault| Ok(vault.remove_records(&types::ids(&ids, "record")?)?))
+        self.write(move |_, vault| Ok(vault.remove_records(&types::ids(&ids, "record")?)?))
             .await
     }
 
@@ -153,8 +155,10 @@ impl Vault {
         add: Vec<String>,
         remove: Vec<String>,
     ) -> Result<(), MedVaultError> {
-        self.read(move |_, vault| adding::label(vault, &types::ids(&ids, "record")?, &add, &remove))
-            .await
+        self.write(move |_, vault| {
+            adding::label(vault, &types::ids(&ids, "record")?, &add, &remove)
+        })
+        .await
     }
 }
 

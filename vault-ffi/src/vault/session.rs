@@ -9,13 +9,16 @@ use vault_app::{App, Options, Result};
 use vault_core::{Device, Home, Inbox};
 
 use super::making;
-use super::online::Running;
-use crate::error::locked;
+use super::online::{Calls, Running};
+use crate::error::{cancelled, locked};
 use crate::platform::{LogLevel, LogLine, LogSink, NetworkUse, Platform};
 use crate::types::Unlock;
 
 /// Longest wait for what runs to end.
 const LONGEST_END: Duration = Duration::from_secs(10);
+
+/// How often whoever waits for their turn sees whether to go on waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// An unlocked vault. The keys are wiped when the last who holds it lets go.
 pub(crate) struct Session {
@@ -23,7 +26,12 @@ pub(crate) struct Session {
     pub(super) device: Arc<Device>,
     pub(super) platform: Platform,
     pub(super) node: Running,
+    /// Networks of calls that are under way.
+    pub(super) calls: Calls,
     vault: Mutex<vault_core::Vault>,
+    /// Whether somebody in this process changes the vault, and who waits for them.
+    changing: Mutex<bool>,
+    changed: Condvar,
     closing: Arc<AtomicBool>,
     /// How many calls and works are under way, and who waits for none.
     at_work: Mutex<usize>,
@@ -45,7 +53,10 @@ impl Session {
             device,
             platform: platform.clone(),
             node: Running::default(),
+            calls: Calls::default(),
             vault: Mutex::new(vault),
+            changing: Mutex::default(),
+            changed: Condvar::new(),
             closing: Arc::default(),
             at_work: Mutex::default(),
             idle: Condvar::new(),
@@ -60,6 +71,7 @@ impl Session {
     /// Tells everything to stop, and waits for nothing.
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
+        self.calls.hang_up();
         self.node.stop_soon();
     }
 
@@ -67,6 +79,7 @@ impl Session {
     /// ten seconds.
     pub(super) fn close_and_wait(&self) {
         self.closing.store(true, Ordering::Relaxed);
+        self.calls.hang_up();
         self.node.stop();
         let until = Instant::now() + LONGEST_END;
         let mut at_work = lock(&self.at_work);
@@ -88,6 +101,22 @@ impl Session {
             true => Err(locked()),
             false => Ok(busy),
         }
+    }
+
+    /// Waits until nobody else in this process changes the vault: the home's own lock, which is for
+    /// other processes, is waited for only some seconds. `check` is asked meanwhile whether to go on.
+    pub(crate) fn turn(&self, check: &dyn Fn() -> Result<()>) -> Result<Turn<'_>> {
+        let mut changing = lock(&self.changing);
+        while *changing {
+            check()?;
+            if self.closing.load(Ordering::Relaxed) {
+                return Err(cancelled());
+            }
+            let waited = self.changed.wait_timeout(changing, LOOK_EVERY);
+            changing = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        *changing = true;
+        Ok(Turn(self))
     }
 
     /// The vault as it is now, also after another process changed it. One call at a time.
@@ -123,7 +152,7 @@ impl Session {
     pub(super) fn may_use(&self, wanted: NetworkUse) -> Result<()> {
         let allowed = match &self.platform.network {
             None => NetworkUse::Everything,
-            Some(policy) => policy.allowed(),
+            Some(policy) => policy.allowed().unwrap_or(NetworkUse::Nothing),
         };
         if allowed >= wanted {
             return Ok(());
@@ -147,7 +176,8 @@ impl Session {
 fn warn_into(sink: Option<Arc<dyn LogSink>>) -> vault_app::Warn {
     Arc::new(move |_| {
         if let Some(sink) = &sink {
-            sink.write(LogLine {
+            // a log that fails changes nothing
+            let _ = sink.write(LogLine {
                 time: vault_app::now(),
                 level: LogLevel::Warn,
                 event: "warning".to_owned(),
@@ -155,6 +185,16 @@ fn warn_into(sink: Option<Arc<dyn LogSink>>) -> vault_app::Warn {
             });
         }
     })
+}
+
+/// Whoever holds this changes the vault.
+pub(crate) struct Turn<'a>(&'a Session);
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *lock(&self.0.changing) = false;
+        self.0.changed.notify_one();
+    }
 }
 
 /// Something is under way while this is held.

@@ -66,7 +66,7 @@ impl Vault {
     /// Gives access, and returns a ticket for each reader. A reader whose fingerprint nobody has
     /// compared is `Refused` with the code `unverified` unless the request says otherwise.
     pub async fn share(&self, request: ShareRequest) -> Result<ShareResult, MedVaultError> {
-        self.read(move |session, vault| share(session, vault, &request))
+        self.write(move |session, vault| share(session, vault, &request))
             .await
     }
 
@@ -97,6 +97,7 @@ impl Vault {
 
     /// Writes everything that a reader gets under a grant into one new file, for a reader without a
     /// network. Only they can open it. Not for grants on request.
+    #[uniffi::method(default(listener = None))]
     pub fn grant_to_file(
         &self,
         grant: String,
@@ -118,6 +119,7 @@ impl Vault {
     /// Takes a grant back from all its readers. With [`RevokeLevel::Rekey`] the progress counts record
     /// versions; cancelled meanwhile, the readers are shut out all the same, and
     /// [`Vault::finish_revocations`] does the rest.
+    #[uniffi::method(default(listener = None))]
     pub fn revoke(
         &self,
         grant: String,
@@ -132,6 +134,7 @@ impl Vault {
     }
 
     /// Takes everything back from one contact; other readers of the same grants keep theirs.
+    #[uniffi::method(default(listener = None))]
     pub fn revoke_contact(
         &self,
         name: String,
@@ -145,11 +148,13 @@ impl Vault {
     }
 
     /// Finishes revocations that were interrupted while records were sealed again.
+    #[uniffi::method(default(listener = None))]
     pub fn finish_revocations(
         &self,
         listener: Option<Arc<dyn ProgressListener>>,
     ) -> Result<Arc<RevokeWork>, MedVaultError> {
         let job = self.begin(listener, |session, control| {
+            let _turn = session.turn(&|| control.check())?;
             let mut vault = session.own_vault()?;
             let pending = vault.pending_rekeys()?;
             let receipts = rekey(session, control, &mut vault, &pending)?;
@@ -200,7 +205,7 @@ fn share(
 
 fn terms(offer: &OnRequest) -> OnRequestTerms {
     let conditions = [
-        offer.from.map(Condition::From),
+        offer.not_before.map(Condition::From),
         offer.opens.map(Condition::Opens),
         offer.opens_per_day.map(Condition::OpensPerDay),
     ];
@@ -218,6 +223,7 @@ fn revoke(
     target: &RevokeTarget,
     level: RevokeLevel,
 ) -> Result<Vec<Receipt>> {
+    let _turn = session.turn(&|| control.check())?;
     let mut vault = session.own_vault()?;
     session.close_agents(&mut vault, target)?;
     let revocations = vault.revoke(target, level.into())?;
