@@ -30,36 +30,88 @@ fn a_locked_vault_gives_nothing_and_opens_again() {
         None,
         "the node was stopped"
     );
-    // its ports are free
     mira.serve();
+}
+
+#[test]
+fn locking_while_it_unlocks_leaves_it_locked() {
+    let mira = Someone::new("Mira");
+    wait(mira.vault.change_passphrase("horse".into())).unwrap();
+    wait(mira.vault.lock()).unwrap();
+    let vault = mira.vault.clone();
+    let unlocking = std::thread::spawn(move || {
+        wait_here(vault.unlock(Unlock::Passphrase {
+            passphrase: "horse".into(),
+        }))
+    });
+    // the passphrase takes some hundred milliseconds
+    std::thread::sleep(Duration::from_millis(50));
+    wait(mira.vault.lock()).unwrap();
+    let ended = unlocking.join().unwrap();
+    assert!(
+        matches!(ended, Err(MedVaultError::Cancelled { .. })),
+        "{ended:?}"
+    );
+    assert!(mira.vault.is_locked());
 }
 
 #[test]
 fn locking_ends_a_long_work_and_nothing_half_done_stays() {
     let mira = Someone::new("Mira");
-    let writer = mira.vault.add_stream("endless.bin".into()).unwrap();
-    let begun = Instant::now();
-    let (vault, feeding) = (mira.vault.clone(), writer.clone());
-    let feeder = std::thread::spawn(move || {
-        let piece = vec![1; 1 << 20];
-        while feeding.write(&piece).is_ok() {}
-        vault
-    });
-    std::thread::sleep(Duration::from_millis(300));
+    let big = mira.path("big.bin");
+    let file = std::fs::File::create(&big).unwrap();
+    // long enough to be under way for minutes
+    file.set_len(64 << 30).unwrap();
+    let work = mira
+        .vault
+        .add_file(big.display().to_string(), None)
+        .unwrap();
+    while work.progress().done < 8 << 20 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // what comes after it waits, and what only reads does not
+    let vault = mira.vault.clone();
+    let waiting = std::thread::spawn(move || wait_here(vault.add(b"x".to_vec(), "x.txt".into())));
+    assert_eq!(mira.titles(), Vec::<String>::new());
+    assert!(!work.is_finished());
     wait(mira.vault.lock()).unwrap();
-    assert!(
-        begun.elapsed() < Duration::from_secs(9),
-        "it did not wait in vain"
-    );
-    feeder.join().unwrap();
-    let ended = wait(writer.finish());
+    let ended = wait(work.result());
     assert!(
         matches!(ended, Err(MedVaultError::Cancelled { .. })),
         "{ended:?}"
     );
+    assert!(waiting.join().unwrap().is_err());
     wait(mira.vault.unlock(Unlock::KeyStore)).unwrap();
     assert_eq!(mira.titles(), Vec::<String>::new());
     assert!(wait(mira.vault.verify_audit()).unwrap().intact);
+}
+
+#[test]
+fn a_writer_that_is_kept_keeps_no_key_and_holds_nobody_up() {
+    let mira = Someone::new("Mira");
+    let writers: Vec<_> = (0..40)
+        .map(|number| mira.vault.add_stream(format!("{number}.bin")).unwrap())
+        .collect();
+    for (number, writer) in writers.iter().enumerate() {
+        writer.write(&[number as u8; 100]).unwrap();
+    }
+    mira.add(&observation("Glucose"));
+    assert_eq!(wait(writers[3].finish()).unwrap().added, 1);
+    assert_eq!(
+        wait(writers[3].finish()).unwrap().added,
+        1,
+        "the same answer"
+    );
+    wait(mira.vault.lock()).unwrap();
+    let late = writers[4].write(&[1; 10]);
+    assert!(matches!(late, Err(MedVaultError::Cancelled { .. })));
+    let late = wait(writers[5].finish());
+    assert!(
+        matches!(late, Err(MedVaultError::Locked { .. })),
+        "{late:?}"
+    );
+    wait(mira.vault.unlock(Unlock::KeyStore)).unwrap();
+    assert_eq!(mira.titles().len(), 2);
 }
 
 struct Heard(Mutex<Vec<(u64, u64)>>);
@@ -163,6 +215,101 @@ fn a_policy_without_network_is_obeyed() {
     assert!(
         matches!(refused, Err(MedVaultError::Network { code, .. }) if code == "network-small-only")
     );
+}
+
+#[test]
+fn what_the_policy_forbids_is_not_done_and_what_is_here_is_read() {
+    let (mira, clinic) = (Someone::new("Mira"), Arc::new(Switch::default()));
+    let there = clinic.clone();
+    let clinic = Someone::with("Clinic", |platform| Platform {
+        network: Some(there.clone()),
+        ..platform
+    });
+    acquaint(&mira, &clinic);
+    let glucose = mira.add(&observation("Glucose"));
+    let sodium = mira.file("sodium.bin", &vec![1; 1 << 20]);
+    let sodium = wait(mira.vault.add_file(sodium, None).unwrap().result()).unwrap();
+    mira.serve();
+    let everything = ShareScope {
+        everything: true,
+        ..ShareScope::default()
+    };
+    let shared = wait(mira.vault.share(ShareRequest {
+        readers: vec!["Clinic".into()],
+        scope: everything,
+        standing: true,
+        expires: None,
+        purpose: None,
+        on_request: None,
+        even_unverified: false,
+    }))
+    .unwrap();
+    let ticket = shared.tickets[0].ticket.clone();
+    wait(clinic.vault.accept_ticket(ticket, None)).unwrap();
+    let refused = |outcome: Result<Vec<u8>, MedVaultError>| {
+        let Err(MedVaultError::Network { code, .. }) = outcome else {
+            panic!("{outcome:?}")
+        };
+        code
+    };
+    there.set(NetworkUse::Nothing);
+    let sync = wait(clinic.vault.sync_sender("Mira".into()));
+    assert!(matches!(sync, Err(MedVaultError::Network { .. })));
+    let report = wait(clinic.vault.sync(5_000)).unwrap();
+    assert_eq!((report.senders.len(), report.problems.len()), (0, 1));
+    assert_eq!(
+        wait(mira.vault.node_status()).unwrap().unwrap().heads_sent,
+        0
+    );
+    there.set(NetworkUse::SmallOnly);
+    wait(clinic.vault.sync_sender("Mira".into())).unwrap();
+    let of = |id: &str| {
+        wait(
+            clinic
+                .vault
+                .shared_content("Mira".into(), id.to_owned(), None),
+        )
+    };
+    assert_eq!(refused(of(&glucose)), "network-small-only");
+    there.set(NetworkUse::Everything);
+    assert_eq!(of(&glucose).unwrap(), observation("Glucose").as_bytes());
+    // it is here now
+    there.set(NetworkUse::Nothing);
+    assert_eq!(of(&glucose).unwrap(), observation("Glucose").as_bytes());
+    assert_eq!(refused(of(&sodium.records[0])), "network-not-allowed");
+
+    there.set(NetworkUse::Everything);
+    clinic.serve();
+    there.set(NetworkUse::Nothing);
+    let begun = Instant::now();
+    while wait(clinic.vault.node_status()).unwrap().is_some() {
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "the node goes on"
+        );
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A policy that a test changes.
+struct Switch(Mutex<NetworkUse>);
+
+impl Default for Switch {
+    fn default() -> Self {
+        Self(Mutex::new(NetworkUse::Everything))
+    }
+}
+
+impl Switch {
+    fn set(&self, allowed: NetworkUse) {
+        *self.0.lock().unwrap() = allowed;
+    }
+}
+
+impl vault_ffi::NetworkPolicy for Switch {
+    fn allowed(&self) -> Result<NetworkUse, CallbackError> {
+        Ok(*self.0.lock().unwrap())
+    }
 }
 
 struct Counting(Arc<AtomicU64>);
@@ -285,6 +432,33 @@ fn a_revocation_that_is_cancelled_shuts_out_all_the_same_and_goes_on_later() {
             .unreadable
             .is_empty()
     );
+}
+
+#[test]
+fn a_word_to_stop_after_the_last_batch_loses_no_receipt() {
+    let (mira, clinic) = (Someone::new("Mira"), Someone::new("Clinic"));
+    acquaint(&mira, &clinic);
+    mira.add(&observation("Glucose"));
+    let shared = wait(mira.vault.share(ShareRequest {
+        readers: vec!["Clinic".into()],
+        scope: ShareScope {
+            everything: true,
+            ..ShareScope::default()
+        },
+        standing: true,
+        expires: None,
+        purpose: None,
+        on_request: None,
+        even_unverified: false,
+    }))
+    .unwrap();
+    let heard = Arc::new(Cancelling::default());
+    let work = mira
+        .vault
+        .revoke(shared.grant, RevokeLevel::Rekey, Some(heard.clone()))
+        .unwrap();
+    *heard.0.lock().unwrap() = Some(work.clone());
+    assert_eq!(wait(work.result()).unwrap()[0].rekeyed, 1);
 }
 
 /// Cancels the work as soon as it hears of it.

@@ -6,8 +6,8 @@ use std::fmt;
 
 use vault_core::{
     AgentAddressError, BodyError, CardError, EntryProofError, EnvelopeError, EvidenceError,
-    FollowError, IdentityFileError, InboxError, SourceError, StorageError, StoreError, TicketError,
-    VaultError, WordsError,
+    FollowError, IdentityFileError, InboxError, QrError, SourceError, StorageError, StoreError,
+    TicketError, VaultError, WordsError,
 };
 
 /// The class of an error. Its number is the exit code of the command `medvault`.
@@ -238,6 +238,16 @@ impl From<TicketError> for Error {
                 .hint("ask the patient to share again"),
             _ => Self::new(Exit::Integrity, "bad-ticket", text)
                 .hint("the ticket was altered or cut off: ask for it again"),
+        }
+    }
+}
+
+impl From<QrError> for Error {
+    fn from(error: QrError) -> Self {
+        match error {
+            QrError::Mixed => Self::new(Exit::Usage, "other-parts", error),
+            QrError::Altered => Self::new(Exit::Integrity, "bad-parts", error),
+            _ => Self::new(Exit::Usage, "bad-length", error),
         }
     }
 }

@@ -1,14 +1,15 @@
 //! A device's own key store as a second door beside the passphrase, or as the only one.
 //!
 //! The key store of a phone or a desktop seals one small secret of 32 random bytes. That secret, as
-//! 64 hexadecimal digits, is the passphrase of an age file with the identity in it (SPEC, "Home").
+//! 64 hexadecimal digits, is the passphrase of an age file with the identity in it (SPEC 5.3). Both lie
+//! in one file, which is replaced whole.
 //! Keys of the vault never go to the key store, and whoever has the sealed secret alone, or the files
 //! alone, has nothing.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use vault_core::{
     DEFAULT_WORK_FACTOR, Device, EnvelopeError, Home, decrypt_with_passphrase,
     encrypt_with_passphrase, random,
@@ -18,10 +19,8 @@ use zeroize::Zeroizing;
 use crate::error::{Error, Exit, Result};
 use crate::setup::unlock_with_identity;
 
-/// File with the sealed secret.
-const SECRET: &str = "key-store";
-/// File with the identity under that secret, where the identity file itself is under a passphrase.
-const IDENTITY: &str = "identity.key-store";
+/// File with the sealed secret, and the identity under it.
+const FILE: &str = "key-store";
 /// Work factor of scrypt for a secret of 256 random bits, which nobody guesses. No passphrase of a
 /// person is ever kept under so low a one, so it tells the two kinds of file apart.
 const WORK_FACTOR: u8 = 4;
@@ -74,12 +73,14 @@ pub fn seal_with_passphrase(identity: &[u8], passphrase: &SecretString) -> Resul
 /// `key-store`; what the home cannot write.
 pub fn seal_with_key_store(home: &Home, identity: &[u8], store: &dyn KeyStore) -> Result<Vec<u8>> {
     let (secret, sealed) = fresh(store)?;
-    home.write_file(SECRET, &sealed)?;
-    Ok(encrypt_with_passphrase(identity, &secret, WORK_FACTOR)?)
+    let file = encrypt_with_passphrase(identity, &secret, WORK_FACTOR)?;
+    home.write_file(FILE, &door(&sealed, &file))?;
+    Ok(file)
 }
 
 /// Has the key store open this home too, from now on. Done again, it takes the place of the one
-/// before: what was sealed earlier opens nothing any more.
+/// before: what was sealed earlier opens nothing any more. One file is replaced, so a kill leaves
+/// either the old door or the new one.
 ///
 /// # Errors
 /// `key-store`; what the home cannot write. The doors that were there stay then.
@@ -88,17 +89,7 @@ pub fn remember(home: &Home, device: &Device, store: &dyn KeyStore) -> Result<()
     let identity = device.to_identity_text();
     let file = encrypt_with_passphrase(identity.as_bytes(), &secret, WORK_FACTOR)?;
     let _lock = home.lock()?;
-    if !has_passphrase(home)? {
-        // its own file is the only one: a kill between the two writes must leave one that opens
-        home.write_file(IDENTITY, &file)?;
-        home.write_file(SECRET, &sealed)?;
-        home.write_identity(&file)?;
-        home.write_file(IDENTITY, &[])?;
-        return Ok(());
-    }
-    home.write_file(IDENTITY, &file)?;
-    home.write_file(SECRET, &sealed)?;
-    Ok(())
+    Ok(home.write_file(FILE, &door(&sealed, &file))?)
 }
 
 /// Makes the key store's secret worthless: only the passphrase opens the home then. Without one in
@@ -108,63 +99,79 @@ pub fn remember(home: &Home, device: &Device, store: &dyn KeyStore) -> Result<()
 /// `no-passphrase` when there is no other door.
 pub fn forget(home: &Home) -> Result<()> {
     let _lock = home.lock()?;
-    if !is_there(home, SECRET)? {
+    if read_door(home)?.is_none() {
         return Ok(());
     }
     if !has_passphrase(home)? {
         let what = "the vault has no passphrase, so nothing but the key store opens it";
         return Err(Error::new(Exit::Identity, "no-passphrase", what));
     }
-    // the secret last: without it the other file opens for nobody
-    home.write_file(IDENTITY, &[])?;
-    Ok(home.write_file(SECRET, &[])?)
+    Ok(home.write_file(FILE, &[])?)
 }
 
 /// Unlocks a home's device with what the key store keeps.
 ///
 /// # Errors
 /// `no-key-store` when nothing was sealed for this home; `key-store` when the store refuses or opens
-/// something else.
+/// something else; `bad-identity` for a damaged file.
 pub fn unlock_with_key_store(home: &Home, store: &dyn KeyStore) -> Result<Arc<Device>> {
-    let Some(sealed) = home.read_file(SECRET)?.filter(|sealed| !sealed.is_empty()) else {
+    let Some((sealed, file)) = read_door(home)? else {
         let what = "this vault is not in a key store yet; its passphrase opens it";
         return Err(Error::new(Exit::Identity, "no-key-store", what));
     };
     let secret = passphrase(&store.open(&sealed)?)?;
-    let beside = home.read_file(IDENTITY)?;
-    let beside = beside.filter(|file| !file.is_empty());
-    let mut wrong = None;
-    for file in beside.into_iter().chain([home.read_identity()?]) {
-        match decrypt_with_passphrase(&file, &secret, WORK_FACTOR) {
-            Ok(identity) => return unlock_with_identity(&identity),
-            Err(EnvelopeError::WrongPassphrase | EnvelopeError::WorkFactor { .. }) => {}
-            Err(error) => wrong = wrong.or(Some(error)),
-        }
+    match decrypt_with_passphrase(&file, &secret, WORK_FACTOR) {
+        Ok(identity) => unlock_with_identity(&identity),
+        Err(EnvelopeError::WrongPassphrase) => Err(not_ours()),
+        Err(_) => Err(damaged()),
     }
-    Err(wrong.map_or_else(not_ours, Error::from))
 }
 
 /// Has this passphrase open the home from now on, and no other. A key store that opens it stays.
+/// `work_factor`: scrypt with N = 2^`work_factor`.
 ///
 /// # Errors
 /// `empty-passphrase`; what the home cannot write.
-pub fn change_passphrase(home: &Home, device: &Device, passphrase: &SecretString) -> Result<()> {
-    use secrecy::ExposeSecret as _;
+pub fn change_passphrase(
+    home: &Home,
+    device: &Device,
+    passphrase: &SecretString,
+    work_factor: u8,
+) -> Result<()> {
     if passphrase.expose_secret().is_empty() {
-        return Err(Error::new(
-            Exit::Usage,
-            "empty-passphrase",
-            "the passphrase is empty",
-        ));
+        let what = "the passphrase is empty";
+        return Err(Error::new(Exit::Usage, "empty-passphrase", what));
     }
     let identity = device.to_identity_text();
-    let sealed = seal_with_passphrase(identity.as_bytes(), passphrase)?;
+    let sealed = encrypt_with_passphrase(identity.as_bytes(), passphrase, work_factor)?;
     let _lock = home.lock()?;
-    if is_there(home, SECRET)? && !has_passphrase(home)? {
-        // the key store's own file moves aside, and goes on opening
-        home.write_file(IDENTITY, &home.read_identity()?)?;
-    }
     Ok(home.write_identity(&sealed)?)
+}
+
+/// Length of the sealed secret, the sealed secret, and the identity under the secret.
+fn door(sealed: &[u8], file: &[u8]) -> Vec<u8> {
+    // at most 64 KiB
+    let len = (sealed.len() as u32).to_be_bytes();
+    [&len, sealed, file].concat()
+}
+
+/// The sealed secret and the identity under it; `None` when the key store has nothing of this home.
+fn read_door(home: &Home) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let Some(bytes) = home.read_file(FILE)?.filter(|bytes| !bytes.is_empty()) else {
+        return Ok(None);
+    };
+    let split = bytes.split_first_chunk::<4>().and_then(|(len, rest)| {
+        let len = u32::from_be_bytes(*len) as usize;
+        (len <= MAX_SEALED).then(|| rest.split_at_checked(len))?
+    });
+    let (sealed, file) = split.ok_or_else(damaged)?;
+    Ok(Some((sealed.to_vec(), file.to_vec())))
+}
+
+fn damaged() -> Error {
+    let what = format!("the file {FILE} of this home is damaged");
+    Error::new(Exit::Integrity, "bad-identity", what)
+        .hint("the passphrase opens the home all the same")
 }
 
 /// Whether the identity file opens with something that a person knows: the key store's own has a
@@ -176,10 +183,6 @@ fn has_passphrase(home: &Home) -> Result<bool> {
         decrypt_with_passphrase(&sealed, &probe, WORK_FACTOR),
         Err(EnvelopeError::WorkFactor { .. })
     ))
-}
-
-fn is_there(home: &Home, name: &str) -> Result<bool> {
-    Ok(home.read_file(name)?.is_some_and(|file| !file.is_empty()))
 }
 
 /// A new secret and what the store made of it.
@@ -272,7 +275,7 @@ mod tests {
         unlock_with_key_store(&home, &store).unwrap();
         assert_eq!(store.0.lock().unwrap().len(), 2);
 
-        change_passphrase(&home, &device, &secret("open")).unwrap();
+        change_passphrase(&home, &device, &secret("open"), 10).unwrap();
         unlock_with_passphrase(&home, &secret("open")).unwrap();
         unlock_with_key_store(&home, &store).unwrap();
         forget(&home).unwrap();
@@ -287,15 +290,35 @@ mod tests {
         let store = Drawer::default();
         let home = with_key_store(&folder.path().join("home"), &store);
         let device = unlock_with_key_store(&home, &store).unwrap();
-        // as far as `remember` had come: the new file beside, the old secret, the old identity
-        let (fresh_secret, sealed) = fresh(&store).unwrap();
-        let identity = device.to_identity_text();
-        let file =
-            encrypt_with_passphrase(identity.as_bytes(), &fresh_secret, WORK_FACTOR).unwrap();
-        home.write_file(IDENTITY, &file).unwrap();
-        unlock_with_key_store(&home, &store).unwrap();
-        // and one step further: the new secret as well
-        home.write_file(SECRET, &sealed).unwrap();
-        unlock_with_key_store(&home, &store).unwrap();
+        // every act replaces one file, so between any two of them there is a door
+        let acts: [&dyn Fn(); 4] = [
+            &|| remember(&home, &device, &store).unwrap(),
+            &|| change_passphrase(&home, &device, &secret("open"), 10).unwrap(),
+            &|| remember(&home, &device, &store).unwrap(),
+            &|| change_passphrase(&home, &device, &secret("more"), 10).unwrap(),
+        ];
+        for act in acts {
+            // killed: the key store has sealed, and nothing was written
+            fresh(&store).unwrap();
+            unlock_with_key_store(&home, &store).unwrap();
+            act();
+            unlock_with_key_store(&home, &store).unwrap();
+        }
+        unlock_with_passphrase(&home, &secret("more")).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_from_another_key_store() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Drawer::default();
+        let home = with_key_store(&folder.path().join("home"), &store);
+        let whole = home.read_file(FILE).unwrap().unwrap();
+        let mut long = whole.clone();
+        long[..4].copy_from_slice(&[0xff; 4]);
+        for bytes in [&whole[..3], &whole[..20], &long[..]] {
+            home.write_file(FILE, bytes).unwrap();
+            let error = unlock_with_key_store(&home, &store).unwrap_err();
+            assert_eq!(error.code, "bad-identity");
+        }
     }
 }

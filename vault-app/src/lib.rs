@@ -32,7 +32,6 @@ pub mod pinning;
 mod place;
 #[cfg(feature = "network")]
 mod publish;
-mod qr;
 mod receipt;
 mod refusal;
 mod restoring;
@@ -85,7 +84,6 @@ pub use pinning::Pinning;
 pub use place::Place;
 #[cfg(feature = "network")]
 pub use publish::Standing;
-pub use qr::{join_qr_parts, qr_parts};
 pub use receipt::{person, receipt_words};
 pub use refusal::refusal;
 pub use restoring::restore_error;

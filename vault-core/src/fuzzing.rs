@@ -8,10 +8,6 @@
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
-use crate::access::{
-    Acceptance, AccessMessage, AccessReceipt, AccessReply, AccessRequest, AgentAddress,
-    AgentCertificate, AgentQuestion, MAX_VERSIONS,
-};
 use crate::audit::{
     AuditEntry, EntryProof, Evidence, LogStatement, Logged, SealedEntry, check_fork,
 };
@@ -25,7 +21,8 @@ use crate::envelope::{
     IdentityKey, RecipientKey, decrypt_with, decrypt_with_passphrase, open_envelope, seal_envelope,
 };
 use crate::grant::{
-    BlockReaders, Directory, Ends, GrantRoot, Pointer, Relation, Terms, Ticket, open_grant_key,
+    BlockReaders, Directory, Ends, GrantRoot, Pointer, Relation, Terms, Ticket, join_qr_parts,
+    open_grant_key, qr_parts,
 };
 use crate::head::{Head, HeadBody};
 use crate::identity::{Card, Device, Signers};
@@ -40,6 +37,8 @@ use crate::seal::{open, seal};
 use crate::store::{BlockStore, CarStore, MemoryStore};
 use crate::vault::Receipt;
 
+mod access;
+
 /// An entry and its name.
 pub type Target = (&'static str, fn(&[u8]));
 
@@ -48,16 +47,16 @@ pub const TARGETS: &[Target] = &[
     ("head", head),
     ("signers", signers),
     ("card", card),
-    ("agent_address", agent_address),
+    ("agent_address", access::agent_address),
     ("identity", identity),
     ("texts", texts),
     ("ticket", ticket),
     ("terms", terms),
     ("receipt", receipt),
     ("block_access", block_access),
-    ("access_message", access_message),
-    ("access_reply", access_reply),
-    ("agent_certificate", agent_certificate),
+    ("access_message", access::access_message),
+    ("access_reply", access::access_reply),
+    ("agent_certificate", access::agent_certificate),
     ("grant_key", grant_key),
     ("grant_root", grant_root),
     ("directory", directory),
@@ -154,17 +153,6 @@ fn card(bytes: &[u8]) {
     }
 }
 
-/// As text, and as the dag-cbor behind it.
-fn agent_address(bytes: &[u8]) {
-    let body = data_encoding::BASE64URL_NOPAD.encode(bytes);
-    for text in [text(bytes), &format!("medvault-agent:{body}")] {
-        if let Ok(address) = AgentAddress::from_text(text) {
-            let again = AgentAddress::from_text(&address.to_text());
-            assert_eq!(again.as_ref(), Ok(&address));
-        }
-    }
-}
-
 fn identity(bytes: &[u8]) {
     let line = data_encoding::BASE64_NOPAD.encode(bytes);
     for text in [text(bytes), &format!("# medvault-device: {line}\n")] {
@@ -195,6 +183,11 @@ fn texts(bytes: &[u8]) {
     if let Ok(date) = text.parse::<ClinicalDate>() {
         let _ = date.to_day();
         let _ = date.overlaps(Some(&date), Some(&date));
+    }
+    let _ = join_qr_parts(text.lines());
+    if let Ok(parts) = qr_parts(text, 40) {
+        let joined = join_qr_parts(parts.iter().map(String::as_str));
+        assert_eq!(joined, Ok(Some(text.to_owned())));
     }
 }
 
@@ -235,52 +228,6 @@ fn block_access(bytes: &[u8]) {
     for statement in [bytes, &signed] {
         if let Ok(reader) = readers.check(statement, &ends, 1_790_000_000) {
             assert_eq!(reader.owner(), signers.owner());
-        }
-    }
-}
-
-/// What comes to whoever answers requests; every part also as if it had been signed.
-fn access_message(bytes: &[u8]) {
-    if let Ok(message) = AccessMessage::from_bytes(bytes) {
-        assert_eq!(message.to_bytes(), bytes);
-        let (AccessMessage::Accept(part)
-        | AccessMessage::Request(part)
-        | AccessMessage::Receipt(part)
-        | AccessMessage::Question(part)) = &message;
-        statements(part);
-    }
-    for namespace in [
-        Namespace::Acceptance,
-        Namespace::AccessRequest,
-        Namespace::AccessReceipt,
-        Namespace::AgentQuestion,
-    ] {
-        statements(&Signed::raw(bytes, namespace, &device()));
-    }
-}
-
-fn statements(bytes: &[u8]) {
-    if let Ok(request) = AccessRequest::from_bytes(bytes) {
-        assert_eq!(*request.digest(), Digest::of(bytes));
-        assert!((1..=MAX_VERSIONS).contains(&request.versions().len()));
-    }
-    let _ = Acceptance::from_bytes(bytes);
-    let _ = AccessReceipt::from_bytes(bytes);
-    let _ = AgentQuestion::from_bytes(bytes);
-}
-
-fn access_reply(bytes: &[u8]) {
-    if let Ok(reply) = AccessReply::from_bytes(bytes) {
-        assert_eq!(reply.to_bytes(), bytes);
-    }
-}
-
-fn agent_certificate(bytes: &[u8]) {
-    let signers = known_signers();
-    let signed = Signed::raw(bytes, Namespace::AgentCertificate, &device());
-    for wire in [bytes, &signed] {
-        if let Ok(certificate) = AgentCertificate::from_bytes(wire, &signers) {
-            assert_eq!(certificate.as_bytes(), wire);
         }
     }
 }

@@ -109,8 +109,8 @@ pub use envelope::{
 pub use grant::{
     AccessRefusal, BlockReader, BlockReaders, Condition, Conditions, Decision, Delivery,
     DirectoryError, Ends, Extent, GrantKeyError, MAX_BLOCK_ACCESS_LEN, MAX_CLOCK_DIFFERENCE,
-    ParsePresetError, Preset, Purpose, Reason, Scope, Terms, TermsError, Ticket, TicketError,
-    sign_block_access,
+    ParsePresetError, Preset, Purpose, QrError, Reason, Scope, Terms, TermsError, Ticket,
+    TicketError, join_qr_parts, qr_parts, sign_block_access,
 };
 pub use head::{Head, HeadError, MAX_HEAD_LEN, log_origin};
 pub use home::{CacheStore, Home, HomeStorage};

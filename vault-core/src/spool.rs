@@ -19,6 +19,8 @@ pub struct Spool<F> {
     chunk: Zeroizing<Vec<u8>>,
     /// Chunks that were sealed.
     sealed: u64,
+    /// A chunk could not be written: it is sealed, and must not be sealed again.
+    failed: bool,
 }
 
 impl<F: Write + Seek> Spool<F> {
@@ -31,6 +33,7 @@ impl<F: Write + Seek> Spool<F> {
             // room for a chunk with its tag at once: growing would leave copies behind
             chunk: Zeroizing::new(Vec::with_capacity(CHUNK_LEN + TAG_LEN)),
             sealed: 0,
+            failed: false,
         }
     }
 
@@ -39,6 +42,7 @@ impl<F: Write + Seek> Spool<F> {
     /// # Errors
     /// When the place cannot be written to; then it is of no use any more.
     pub fn push(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        self.check()?;
         while !bytes.is_empty() {
             let room = CHUNK_LEN - self.chunk.len();
             let (now, rest) = bytes.split_at(room.min(bytes.len()));
@@ -63,12 +67,22 @@ impl<F: Write + Seek> Spool<F> {
 
     /// Seals the chunk and writes it.
     fn seal(&mut self) -> io::Result<()> {
+        self.check()?;
+        self.failed = true;
         let tag = self.key.seal_chunk(self.sealed, &mut self.chunk);
         self.chunk.extend_from_slice(&tag);
         self.place.write_all(&self.chunk)?;
         self.chunk.clear();
         self.sealed += 1;
+        self.failed = false;
         Ok(())
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match self.failed {
+            true => Err(io::Error::other("what came before could not be written")),
+            false => Ok(()),
+        }
     }
 
     /// That was all: what was taken in can be read, once.
@@ -159,6 +173,30 @@ mod tests {
             let (one, other) = content.split_at(len / 3);
             assert_eq!(through(&[one, b"", other]), content);
         }
+    }
+
+    #[test]
+    fn after_a_failure_nothing_is_sealed_again() {
+        /// Takes nothing.
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        impl Seek for Full {
+            fn seek(&mut self, _: SeekFrom) -> io::Result<u64> {
+                Ok(0)
+            }
+        }
+        let mut spool = Spool::new(Full);
+        let first = spool.push(&[1; CHUNK_LEN]).unwrap_err();
+        assert_eq!(first.kind(), io::ErrorKind::StorageFull);
+        assert!(spool.push(&[1; 10]).is_err());
+        assert!(spool.finish().is_err());
     }
 
     #[test]

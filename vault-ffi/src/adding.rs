@@ -57,7 +57,7 @@ pub(crate) fn add_stream(
         from: From::Stream(Some(stream)),
         name: file_name(name)?,
     }];
-    let _turn = session.turn(&|| control.check())?;
+    let _turn = session.turn_of(control)?;
     let mut vault = session.own_vault()?;
     let intake = Intake::new(&session.app, &mut vault, &[])?;
     let watch = Unmeasured(control);
@@ -82,7 +82,7 @@ pub(crate) fn add_path(
             what,
         ));
     }
-    let _turn = session.turn(&|| control.check())?;
+    let _turn = session.turn_of(control)?;
     let mut vault = session.own_vault()?;
     let intake = Intake::new(&session.app, &mut vault, &[])?;
     let watch = Watched {

@@ -65,7 +65,7 @@ impl From<uniffi::UnexpectedUniFFICallbackError> for CallbackError {
 pub enum NetworkUse {
     /// None of it.
     Nothing,
-    /// A few kilobytes: heads, requests for keys, agreements. No contents, no deposits, no node.
+    /// A few kilobytes: heads, lists, agreements. No contents and no keys for them, no deposits, no node.
     SmallOnly,
     /// All of it.
     Everything,
@@ -74,7 +74,8 @@ pub enum NetworkUse {
 /// Says whether the network may be used, for an app that works offline or on Wi-Fi only.
 #[uniffi::export(with_foreign)]
 pub trait NetworkPolicy: Send + Sync {
-    /// Asked before each use of the network. One that fails allows nothing.
+    /// Asked before each use of the network, and every five seconds while the node runs, which is stopped
+    /// when not everything is allowed any more. One that fails allows nothing.
     fn allowed(&self) -> Result<NetworkUse, CallbackError>;
 }
 

@@ -6,12 +6,16 @@
 //! is dropped does not stop what was begun: a change of the vault is made whole, or not at all.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use tokio::runtime::{Builder, Runtime};
 use vault_app::{Error, Exit, Result};
 
 /// Most calls at a time; what comes beyond waits its turn.
 const MOST_AT_ONCE: usize = 32;
+
+/// How often whoever waits sees whether to go on waiting.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 static RUNTIME: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
     Builder::new_multi_thread()
@@ -51,6 +55,25 @@ pub(crate) async fn spawn<T: Send + 'static>(
         .spawn(work)
         .await
         .unwrap_or_else(|_| Err(panicked()))
+}
+
+/// Waits for a future on the thread of a work, and asks now and then whether to go on.
+///
+/// # Errors
+/// What `check` returns.
+pub(crate) fn wait_for<T>(
+    future: impl Future<Output = T>,
+    check: impl Fn() -> Result<()>,
+) -> Result<T> {
+    runtime()?.block_on(async {
+        let mut future = std::pin::pin!(future);
+        loop {
+            match tokio::time::timeout(LOOK_EVERY, &mut future).await {
+                Ok(done) => return Ok(done),
+                Err(_) => check()?,
+            }
+        }
+    })
 }
 
 /// A work panicked, which is a defect of this library.

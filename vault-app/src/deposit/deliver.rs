@@ -1,6 +1,8 @@
 //! Delivery of a deposit to the patient's node, which confirms it.
 
+use std::fs::File;
 use std::io::{BufReader, Read, Seek as _};
+use std::path::Path;
 use std::time::Duration;
 
 use vault_core::{
@@ -20,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 type Announce<'a> = dyn Fn(&Ends) -> Vec<u8> + 'a;
 
 /// Delivers a deposit to the node at `to`: announces it, sends it, and checks the receipt that comes
-/// back. `progress` hears how many of its bytes have gone out.
+/// back. `progress` hears how many of its bytes have gone out, and ends the delivery by failing. `scratch`
+/// is a folder for what lies there meanwhile, encrypted as it is sent.
 ///
 /// # Errors
 /// When the node cannot be reached or refuses; `no-receipt` when its answer confirms nothing.
@@ -29,11 +32,18 @@ pub fn deliver_over_iroh(
     to: &NodeAddress,
     made: &Outgoing,
     store: &dyn BlockStore,
-    progress: &mut dyn FnMut(u64),
+    scratch: &Path,
+    progress: &mut dyn FnMut(u64) -> std::io::Result<()>,
 ) -> Result<DepositReceipt> {
-    deliver(device, made, store, progress, |announce, parcel, len| {
-        send(to, announce, parcel, len)
-    })
+    let file = tempfile::tempfile_in(scratch)?;
+    deliver(
+        device,
+        made,
+        store,
+        file,
+        progress,
+        |announce, parcel, len| send(to, announce, parcel, len),
+    )
 }
 
 /// The same over the connection that `send` makes.
@@ -41,10 +51,10 @@ fn deliver(
     device: &Device,
     made: &Outgoing,
     store: &dyn BlockStore,
-    progress: &mut dyn FnMut(u64),
+    mut file: File,
+    progress: &mut dyn FnMut(u64) -> std::io::Result<()>,
     send: impl FnOnce(&Announce<'_>, &mut dyn Read, u64) -> Result<Vec<u8>, NodeError>,
 ) -> Result<DepositReceipt> {
-    let mut file = tempfile::tempfile()?;
     write_deposit(made, store, &mut file)?;
     file.rewind()?;
     let announce = |ends: &Ends| sign_announcement(device, made, Some(ends), time::now());
@@ -61,14 +71,14 @@ fn deliver(
 struct Counted<'a, R> {
     inner: R,
     sent: u64,
-    progress: &'a mut dyn FnMut(u64),
+    progress: &'a mut dyn FnMut(u64) -> std::io::Result<()>,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         let read = self.inner.read(into)?;
         self.sent += read as u64;
-        (self.progress)(self.sent);
+        (self.progress)(self.sent)?;
         Ok(read)
     }
 }

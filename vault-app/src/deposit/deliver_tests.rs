@@ -61,7 +61,8 @@ fn a_deposit_is_announced_streamed_and_confirmed() {
             lab.device(),
             &made,
             &store,
-            &mut |_| {},
+            tempfile::tempfile().unwrap(),
+            &mut |_| Ok(()),
             |announce, parcel, len| {
                 assert_eq!(len, made.bytes);
                 Ok(receive(patient, &waiting, &announce(&ENDS), parcel))
@@ -83,8 +84,13 @@ fn a_deposit_is_announced_streamed_and_confirmed() {
     );
     assert_eq!(waiting.list().unwrap().len(), 1);
     // a node that takes the bytes and answers nonsense has confirmed nothing
-    let sent = deliver(lab.device(), &made, &store, &mut |_| {}, |_, _, _| {
-        Ok(vec![0xa0])
-    });
+    let sent = deliver(
+        lab.device(),
+        &made,
+        &store,
+        tempfile::tempfile().unwrap(),
+        &mut |_| Ok(()),
+        |_, _, _| Ok(vec![0xa0]),
+    );
     assert_eq!(sent.unwrap_err().code, "no-receipt");
 }

@@ -164,6 +164,10 @@ impl Wanted {
 
 impl Fetcher for Everywhere {
     fn fetch(&self, cids: &[Cid]) -> Result<Vec<Block>, SourceError> {
+        if self.network.has_ended() {
+            let what = "the network is not used any more";
+            return Err(SourceError::Network(what.to_owned()));
+        }
         let mut wanted = Wanted {
             missing: cids.to_vec(),
             found: Vec::with_capacity(cids.len()),

@@ -44,6 +44,9 @@ impl Network {
     /// Asks all places at once. A place that is silent is not waited for long when another has
     /// answered.
     pub(super) fn ask_all(self: &Arc<Self>, home: &Home, following: &Following) -> Result<Asked> {
+        if self.has_ended() {
+            return Err(vault_node::NodeError::Stopped.into());
+        }
         let mut asked = Asked {
             offers: Vec::new(),
             failures: Vec::new(),

@@ -97,17 +97,22 @@ impl Network {
     /// Ends what is under way: whoever waits for an answer gets an error instead, and nobody is asked
     /// any more.
     pub fn hang_up(&self) {
-        self.ended.store(true, Ordering::Relaxed);
+        self.ended.store(true, Ordering::SeqCst);
         if let Some(node) = &*lock(&self.node) {
             node.hang_up();
         }
     }
 
+    fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::SeqCst)
+    }
+
     fn node(&self) -> Result<Arc<Node>, vault_node::NodeError> {
-        if self.ended.load(Ordering::Relaxed) {
+        let mut node = lock(&self.node);
+        // looked at under the lock: whoever hangs up afterwards finds the node
+        if self.has_ended() {
             return Err(vault_node::NodeError::Stopped);
         }
-        let mut node = lock(&self.node);
         if let Some(node) = &*node {
             return Ok(node.clone());
         }

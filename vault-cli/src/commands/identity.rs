@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use qrcode::QrCode;
 use qrcode::render::unicode;
 use serde_json::json;
-use vault_core::{Card, DEFAULT_WORK_FACTOR, VaultId, encrypt_with_passphrase};
+use vault_core::{Card, DEFAULT_WORK_FACTOR, VaultId};
 
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
@@ -131,12 +131,7 @@ fn change(context: &Context, args: &Passphrase) -> Result<Exit> {
     let home = context.home()?;
     let device = context.unlock(&home)?;
     let fresh = passphrase::fresh_from(&context.global, args.new_passphrase_file.as_deref())?;
-    let text = device.to_identity_text();
-    home.write_identity(&encrypt_with_passphrase(
-        text.as_bytes(),
-        &fresh,
-        args.work_factor,
-    )?)?;
+    vault_app::change_passphrase(&home, &device, &fresh, args.work_factor)?;
     if context.out.json {
         context.out.json(&json!({"changed": true}))?;
     } else {

@@ -17,5 +17,6 @@ mod promise_one;
 mod promise_two;
 mod release_faults;
 mod release_order;
+mod replay;
 mod support;
 mod ward;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::support::{Reader, head, now, request};
-use crate::access::AccessReply;
+use crate::access::{AccessReply, RequestDraft};
 use crate::grant::{Condition, Conditions};
 use crate::ids::{GrantId, VersionId};
 use crate::vault::tests::{World, node, record, world};
@@ -92,6 +92,22 @@ impl Clinic {
         following
             .ask(&view, versions, None, None, &device, time)
             .unwrap()
+    }
+
+    /// A request for the first record, made by hand: anyone may sign it, and it says of the log
+    /// what it is told.
+    fn draft(&mut self, seen: Option<Vec<u8>>) -> RequestDraft {
+        let view = self.view();
+        RequestDraft {
+            vault: self.patient.vault.id(),
+            grant: self.grant,
+            terms: view.agreement.unwrap().terms,
+            versions: vec![view.entries[0].version],
+            purpose: None,
+            key: crate::IdentityKey::generate().recipient(),
+            log: self.patient.vault.id(),
+            seen,
+        }
     }
 
     pub(super) fn ask(&mut self, versions: &[VersionId]) -> Result<Given, AskError> {
@@ -305,22 +321,12 @@ fn a_vault_put_back_to_an_older_copy_is_found_out_and_gives_nothing() {
 #[test]
 fn a_reader_who_lies_about_what_it_saw_changes_nothing() {
     let mut clinic = Clinic::in_force(Conditions::default());
-    let version = clinic.view().entries[0].version;
     // a checkpoint of the right form, signed by nobody of the vault
     let own = clinic.doctor.world.vault.head().clone();
     let before = head(&clinic.patient);
-    let (view, time) = (clinic.view(), now(&clinic.patient));
+    let seen = own.checkpoint_bytes().to_vec();
+    let (draft, time) = (clinic.draft(Some(seen)), now(&clinic.patient));
     let device = clinic.doctor.world.vault.device.clone();
-    let draft = crate::access::RequestDraft {
-        vault: clinic.patient.vault.id(),
-        grant: clinic.grant,
-        terms: view.agreement.unwrap().terms,
-        versions: vec![version],
-        purpose: None,
-        key: crate::IdentityKey::generate().recipient(),
-        log: clinic.patient.vault.id(),
-        seen: Some(own.checkpoint_bytes().to_vec()),
-    };
     let message = crate::access::AccessMessage::Request(draft.sign(&device, time));
     let reply = clinic.answer(&message.to_bytes());
     assert_eq!(reply, AccessReply::Refused(RefusalCode::Malformed));
@@ -332,17 +338,7 @@ fn strangers_and_garbage_leave_no_trace() {
     let mut clinic = Clinic::in_force(Conditions::default());
     let before = head(&clinic.patient);
     let eve = world("Eve");
-    let (view, time) = (clinic.view(), now(&clinic.patient));
-    let draft = crate::access::RequestDraft {
-        vault: clinic.patient.vault.id(),
-        grant: clinic.grant,
-        terms: view.agreement.unwrap().terms,
-        versions: vec![view.entries[0].version],
-        purpose: None,
-        key: crate::IdentityKey::generate().recipient(),
-        log: clinic.patient.vault.id(),
-        seen: None,
-    };
+    let (draft, time) = (clinic.draft(None), now(&clinic.patient));
     let message = crate::access::AccessMessage::Request(draft.sign(&eve.vault.device, time));
     let reply = clinic.answer(&message.to_bytes());
     assert_eq!(reply, AccessReply::Refused(RefusalCode::Stranger));
@@ -358,17 +354,7 @@ fn strangers_and_garbage_leave_no_trace() {
 fn strangers_do_not_take_the_lock() {
     let mut clinic = Clinic::in_force(Conditions::default());
     let eve = world("Eve");
-    let (view, time) = (clinic.view(), now(&clinic.patient));
-    let draft = crate::access::RequestDraft {
-        vault: clinic.patient.vault.id(),
-        grant: clinic.grant,
-        terms: view.agreement.unwrap().terms,
-        versions: vec![view.entries[0].version],
-        purpose: None,
-        key: crate::IdentityKey::generate().recipient(),
-        log: clinic.patient.vault.id(),
-        seen: None,
-    };
+    let (draft, time) = (clinic.draft(None), now(&clinic.patient));
     let stranger = crate::access::AccessMessage::Request(draft.sign(&eve.vault.device, time));
     let messages = vec![stranger.to_bytes(), b"garbage".to_vec()];
     let storage = clinic.patient.storage.clone();
@@ -454,7 +440,7 @@ fn a_log_that_a_lost_device_signed_stops_nothing() {
         root: crate::log::leaf_hash(b"anything"),
     };
     let forged = forged.sign(&origin, lost.signing().dalek()).unwrap();
-    let request = crate::access::RequestDraft {
+    let request = RequestDraft {
         vault: lost.vault(),
         grant: clinic.grant,
         terms: crate::Digest::of(b"terms"),

@@ -55,7 +55,7 @@ impl Vault {
             let total = file.metadata().map_or(0, |meta| meta.len());
             let input = files::interruptible(file, control);
             let car = CarReader::new(input).map_err(|error| vault_app::car_error(&path, error))?;
-            let _turn = session.turn(&|| control.check())?;
+            let _turn = session.turn_of(control)?;
             let storage = session.app.place()?.storage(
                 session.app.options(),
                 session.app.home(),

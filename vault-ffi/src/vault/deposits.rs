@@ -63,7 +63,7 @@ impl Vault {
 
     /// Deposits that wait for a decision.
     pub async fn deposits(&self) -> Result<Vec<DepositSummary>, MedVaultError> {
-        self.read(|session, vault| {
+        self.write(|session, vault| {
             let waiting = waiting(session, vault)?;
             let mut all = Vec::new();
             for deposit in waiting.list()? {
@@ -81,7 +81,7 @@ impl Vault {
 
     /// Looks into a deposit. Everything in it is checked; nothing is taken.
     pub async fn deposit_detail(&self, id: String) -> Result<DepositDetail, MedVaultError> {
-        self.read(move |session, vault| {
+        self.write(move |session, vault| {
             let waiting = waiting(session, vault)?;
             let parcel = waiting.parcel(&types::id(&id, "deposit")?)?;
             let view = vault.open_deposit(&parcel, &session.app.sensitivity())?;
@@ -161,7 +161,7 @@ fn make(
     if to.unverified {
         vault_app::refuse_unverified(std::slice::from_ref(&to.name))?;
     }
-    let folder = tempfile::tempdir()?;
+    let folder = tempfile::tempdir_in(session.app.home().root())?;
     let store = CarStore::open(folder.path())?;
     let mut maker = DepositMaker::new(&session.device, to.target.clone(), &store, vault_app::now());
     let intake = Intake::for_other(&session.app, &[], &to.person)?;

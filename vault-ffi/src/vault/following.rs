@@ -96,8 +96,14 @@ impl Vault {
     ) -> Result<Vec<u8>, MedVaultError> {
         self.run(move |session| {
             let record = types::id(&id, "record")?;
-            let opened = online::open_shared(session, &sender, &record, purpose.as_deref())?;
-            super::records::in_memory(&opened)
+            let purpose = purpose.as_deref();
+            online::open_shared(
+                session,
+                &sender,
+                &record,
+                purpose,
+                super::records::in_memory,
+            )
         })
         .await
     }
@@ -113,8 +119,10 @@ impl Vault {
     ) -> Result<Vec<u8>, MedVaultError> {
         self.run(move |session| {
             let record = types::id(&id, "record")?;
-            let opened = online::open_shared(session, &sender, &record, purpose.as_deref())?;
-            super::records::range(&opened, offset, length)
+            let purpose = purpose.as_deref();
+            online::open_shared(session, &sender, &record, purpose, |opened| {
+                super::records::range(opened, offset, length)
+            })
         })
         .await
     }
@@ -131,8 +139,10 @@ impl Vault {
     ) -> Result<Arc<FileWork>, MedVaultError> {
         let job = self.begin(listener, move |session, control| {
             let record = types::id(&id, "record")?;
-            let opened = online::open_shared(session, &sender, &record, purpose.as_deref())?;
-            crate::files::write_record(&opened, &PathBuf::from(path), control)
+            let (path, purpose) = (PathBuf::from(path), purpose.as_deref());
+            online::open_shared(session, &sender, &record, purpose, |opened| {
+                crate::files::write_record(opened, &path, control)
+            })
         })?;
         Ok(FileWork::of(job))
     }

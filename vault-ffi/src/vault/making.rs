@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 use vault_app::{KeyStoreRefusal, Options, Result};
-use vault_core::{Device, Home, RecoveryWords};
+use vault_core::{Device, Home, RecoveryWords, StorageError};
 use zeroize::Zeroizing;
 
 use super::{Session, Vault};
@@ -14,14 +14,19 @@ use crate::platform::{KeyStore, KeyStoreError, Platform};
 use crate::runtime::on_thread;
 use crate::types::{NewVault, Unlock};
 
-/// Whether there is a vault in this folder.
+/// Whether there is a vault in this folder; also one that cannot be read now, before the phone was
+/// unlocked for the first time for example.
 #[uniffi::export]
 pub fn has_vault(path: String) -> bool {
-    Home::open(Path::new(&path)).is_ok()
+    let opened = Home::open(Path::new(&path));
+    !matches!(opened, Err(StorageError::NoVault))
 }
 
 /// Makes a vault in a folder that is not there yet, or is empty. `name` is what others see: one line
 /// of at most 100 bytes.
+///
+/// Show the words at once, and remember in the app that the person has written them down: a vault
+/// whose words nobody saw, because the app was killed in between, is to be deleted and made anew.
 ///
 /// With a passphrase, [`Vault::remember_in_key_store`] lets the key store open it too. With the key
 /// store alone there is no passphrase, and only the 24 words help when the phone is lost.
@@ -39,7 +44,10 @@ pub async fn create_vault(
         let sealing = |home: &Home, identity: &[u8]| seal.seal(home, identity);
         let options = Options::default();
         let made = vault_app::create_home(&path, &name, &words, &options, &sealing)?;
-        let session = Session::with(made.0, made.1, &platform)?;
+        let session = Session::with(made.0, made.1, &platform).inspect_err(|_| {
+            // nobody has seen its words
+            let _ = std::fs::remove_dir_all(&path);
+        })?;
         Ok(NewVault {
             vault: Vault::new(path, platform, session),
             recovery_words: words.reveal().to_string(),

@@ -19,14 +19,15 @@ mod sync;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use vault_app::Result;
+use vault_app::{Error, Exit, Result};
 
-use crate::error::{MedVaultError, locked};
+use vault_core::DEFAULT_WORK_FACTOR;
+
+use crate::error::{MedVaultError, cancelled, locked};
 use crate::platform::{Platform, ProgressListener};
-use crate::runtime::on_thread;
+use crate::runtime::{self, on_thread};
 use crate::types::{Setting, Unlock, VaultInfo};
 use crate::work::{Control, Job};
 
@@ -49,42 +50,73 @@ pub(crate) use session::Session;
 pub struct Vault {
     home: PathBuf,
     platform: Platform,
+    state: Mutex<State>,
+}
+
+/// Whether the keys are in memory.
+struct State {
     /// `None` while it is locked.
-    session: Mutex<Option<Arc<Session>>>,
+    session: Option<Arc<Session>>,
+    /// How often it was locked: whoever unlocks sees whether that was meanwhile.
+    locked: u64,
 }
 
 #[uniffi::export]
 impl Vault {
     /// Whether the keys are out of memory.
     pub fn is_locked(&self) -> bool {
-        self.state().is_none()
+        self.state().session.is_none()
     }
 
-    /// Stops the node and every work, waits until they have ended, up to ten seconds, and wipes the
-    /// keys from memory. A locked vault stays locked.
+    /// Stops the node and every work, hangs up whoever waits for the network, waits until they have
+    /// ended, up to ten seconds, and wipes the keys from memory. `Failed` with the code `still-busy`:
+    /// something had not ended by then, and has keys until it does. A locked vault stays locked.
     pub async fn lock(&self) -> Result<(), MedVaultError> {
-        let session = self.state().take();
+        let session = {
+            let mut state = self.state();
+            state.locked += 1;
+            state.session.take()
+        };
         let Some(session) = session else {
             return Ok(());
         };
-        // told at once, also where no thread is free
-        session.closing().store(true, Ordering::Relaxed);
-        Ok(on_thread(move || {
-            session.close_and_wait();
-            Ok(())
-        })
-        .await?)
+        session.close();
+        // on a thread of its own: those for calls may all be waiting for what just ends
+        let (tell, heard) = tokio::sync::oneshot::channel();
+        runtime::start(move || {
+            let idle = session.wait_until_idle();
+            drop(session);
+            // nobody waits any more when the future was dropped
+            let _ = tell.send(idle);
+        })?;
+        match heard.await {
+            Ok(true) => Ok(()),
+            _ => {
+                let what = "something is still under way, and has keys until it ends";
+                Err(Error::new(Exit::Failure, "still-busy", what).into())
+            }
+        }
     }
 
-    /// Takes the keys into memory again. An unlocked vault stays as it is.
+    /// Takes the keys into memory again. An unlocked vault stays as it is. When it is locked meanwhile,
+    /// it stays locked, and this is `Cancelled`.
     pub async fn unlock(&self, unlock: Unlock) -> Result<(), MedVaultError> {
-        if !self.is_locked() {
-            return Ok(());
-        }
+        let before = {
+            let state = self.state();
+            if state.session.is_some() {
+                return Ok(());
+            }
+            state.locked
+        };
         let (home, platform) = (self.home.clone(), self.platform.clone());
         let session = on_thread(move || Session::open(&home, &unlock, &platform)).await?;
+        let mut state = self.state();
+        if state.locked != before {
+            session.close();
+            return Err(cancelled().into());
+        }
         // whoever was quicker stays
-        self.state().get_or_insert(session);
+        state.session.get_or_insert(session);
         Ok(())
     }
 
@@ -110,7 +142,12 @@ impl Vault {
     pub async fn change_passphrase(&self, passphrase: String) -> Result<(), MedVaultError> {
         let passphrase = making::secret(passphrase);
         self.run(move |session| {
-            vault_app::change_passphrase(session.app.home(), &session.device, &passphrase)
+            vault_app::change_passphrase(
+                session.app.home(),
+                &session.device,
+                &passphrase,
+                DEFAULT_WORK_FACTOR,
+            )
         })
         .await
     }
@@ -154,16 +191,19 @@ impl Vault {
         Arc::new(Self {
             home,
             platform,
-            session: Mutex::new(Some(session)),
+            state: Mutex::new(State {
+                session: Some(session),
+                locked: 0,
+            }),
         })
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<Arc<Session>>> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn session(&self) -> Result<Arc<Session>> {
-        self.state().clone().ok_or_else(locked)
+        self.state().session.clone().ok_or_else(locked)
     }
 
     /// Does `work` on a thread of the library.
@@ -188,14 +228,16 @@ impl Vault {
             .await
     }
 
-    /// The same for what changes the vault: one after the other.
+    /// The same for what changes the vault: one after the other. No thread waits for the turn.
     async fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Arc<Session>, &mut vault_core::Vault) -> Result<T> + Send + 'static,
     ) -> Result<T, MedVaultError> {
+        let turn = self.session()?.turn().await;
         self.run(|session| {
-            let _turn = session.turn(&|| Ok(()))?;
-            session.with_vault(|vault| work(session, vault))
+            let done = session.with_vault(|vault| work(session, vault));
+            drop(turn);
+            done
         })
         .await
     }
@@ -217,8 +259,9 @@ impl Vault {
 
 impl Drop for Vault {
     fn drop(&mut self) {
-        if let Some(session) = self.state().take() {
+        if let Some(session) = self.state().session.take() {
             session.close();
+            session.node.stop_soon();
         }
     }
 }

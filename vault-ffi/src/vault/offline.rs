@@ -15,29 +15,15 @@ use crate::types::{NodeOptions, NodeStatus, SenderSync};
 use crate::work::Control;
 
 impl Session {
-    pub(super) fn close_agents(&self, _: &mut vault_core::Vault, _: &RevokeTarget) -> Result<()> {
-        Ok(())
-    }
+    pub(super) fn close_agents(&self, _: &mut vault_core::Vault, _: &RevokeTarget) {}
 
     pub(super) fn rekey(
         &self,
         vault: &mut vault_core::Vault,
         grants: &[GrantId],
-        progress: &mut dyn FnMut(&RekeyProgress) -> Result<()>,
+        each: &mut dyn FnMut(&GrantId, &RekeyProgress) -> Next,
     ) -> Result<Vec<Receipt>> {
-        let mut stopped = None;
-        let mut each = |_: &GrantId, step: &RekeyProgress| match progress(step) {
-            Ok(()) => Next::Go,
-            Err(error) => {
-                stopped = Some(error);
-                Next::Stop
-            }
-        };
-        let done = vault_app::rekey_with(vault, grants, &mut each, &mut Vec::new);
-        match stopped {
-            Some(error) => Err(error),
-            None => done,
-        }
+        vault_app::rekey_with(vault, grants, each, &mut Vec::new)
     }
 }
 
@@ -49,12 +35,13 @@ pub(super) fn shared_records(_: &Session, _: &str) -> Result<Vec<IndexEntry>> {
     Err(not_built("network"))
 }
 
-pub(super) fn open_shared(
+pub(super) fn open_shared<T>(
     _: &Session,
     _: &str,
     _: &RecordId,
     _: Option<&str>,
-) -> Result<OpenRecord> {
+    _: impl FnOnce(&OpenRecord) -> Result<T>,
+) -> Result<T> {
     Err(not_built("network"))
 }
 
@@ -81,6 +68,8 @@ pub(super) struct Running;
 impl Running {
     pub(super) fn stop(&self) {}
 
+    pub(super) fn end(&self) {}
+
     pub(super) fn stop_soon(&self) {}
 
     pub(super) fn status(&self) -> Option<NodeStatus> {
@@ -88,6 +77,6 @@ impl Running {
     }
 }
 
-pub(super) fn start_node(_: &Session, _: &NodeOptions) -> Result<NodeStatus> {
+pub(super) fn start_node(_: &Arc<Session>, _: &NodeOptions) -> Result<NodeStatus> {
     Err(not_built("network"))
 }

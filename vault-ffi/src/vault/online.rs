@@ -1,6 +1,8 @@
 //! What needs the network.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
 use vault_app::agents::close_agents;
 use vault_app::{
@@ -16,9 +18,13 @@ use vault_core::{
 use super::deposits::Made;
 use super::following::offers;
 use super::session::Session;
+use crate::error::locked;
 use crate::platform::{LogLevel, LogLine, NetworkUse};
 use crate::types::{self, NodeOptions, NodeStatus, SenderSync};
 use crate::work::Control;
+
+/// How often the app is asked whether the node may go on.
+const POLICY_EVERY: Duration = Duration::from_secs(5);
 
 impl Session {
     /// A network for one call. Nothing is contacted before somebody must be asked. Locking ends it.
@@ -51,18 +57,16 @@ impl Session {
 
     /// Tells agents to give no more before a grant is taken back, so that the receipt knows. Where the
     /// network may not be used they hear of it from the next head.
-    pub(super) fn close_agents(
-        &self,
-        vault: &mut vault_core::Vault,
-        target: &RevokeTarget,
-    ) -> Result<()> {
+    pub(super) fn close_agents(&self, vault: &mut vault_core::Vault, target: &RevokeTarget) {
         let RevokeTarget::Grant(grant) = target else {
-            return Ok(());
+            return;
         };
         if self.may_use(NetworkUse::SmallOnly).is_ok() {
-            close_agents(self.app.warner(), vault, &[*grant])?;
+            // who cannot be asked is named in the receipt as one that has not confirmed
+            if let Err(error) = close_agents(self.app.warner(), vault, &[*grant]) {
+                self.app.warn(error.message);
+            }
         }
-        Ok(())
     }
 
     /// Seals again, and moves pinning services off the old blocks where the network may be used.
@@ -70,21 +74,14 @@ impl Session {
         &self,
         vault: &mut vault_core::Vault,
         grants: &[GrantId],
-        progress: &mut dyn FnMut(&RekeyProgress) -> Result<()>,
+        each: &mut dyn FnMut(&GrantId, &RekeyProgress) -> Next,
     ) -> Result<Vec<Receipt>> {
         let mut pinning = Pinning::open(self.app.home(), vault)?;
-        let mut stopped = None;
-        let mut each = |_: &GrantId, step: &RekeyProgress| match progress(step) {
-            Ok(()) => Next::Go,
-            Err(error) => {
-                stopped = Some(error);
-                Next::Stop
-            }
-        };
-        let done = match self.may_use(NetworkUse::SmallOnly) {
-            Ok(()) => vault_app::rekey(vault, &mut pinning, self.app.warner(), grants, &mut each),
+        let warn = self.app.warner();
+        match self.may_use(NetworkUse::SmallOnly) {
+            Ok(()) => vault_app::rekey(vault, &mut pinning, warn, grants, each),
             // nobody is asked: the receipt says that no service has confirmed
-            Err(_) => vault_app::rekey_with(vault, grants, &mut each, &mut || {
+            Err(_) => vault_app::rekey_with(vault, grants, each, &mut || {
                 let services = pinning.services.list().iter();
                 let unasked = |service: &PinService| PinnerAck {
                     name: service.name.to_string(),
@@ -93,10 +90,6 @@ impl Session {
                 };
                 services.map(unasked).collect()
             }),
-        };
-        match stopped {
-            Some(error) => Err(error),
-            None => done,
         }
     }
 }
@@ -137,13 +130,15 @@ pub(super) fn shared_records(session: &Session, sender: &str) -> Result<Vec<Inde
     Ok(shared(session, sender, NetworkUse::SmallOnly)?.records())
 }
 
-/// Opens a shared record, and asks for its key where that is needed.
-pub(super) fn open_shared(
+/// Opens a shared record, and asks for its key where that is needed. `read` gets what it wants of it
+/// while the connection is there.
+pub(super) fn open_shared<T>(
     session: &Session,
     sender: &str,
     record: &RecordId,
     purpose: Option<&str>,
-) -> Result<OpenRecord> {
+    read: impl FnOnce(&OpenRecord) -> Result<T>,
+) -> Result<T> {
     let purpose: Option<Purpose> = types::optional(purpose, "purpose")?;
     // contents are fetched, and a key that is asked for in vain is an open all the same
     let wanted = NetworkUse::Everything;
@@ -155,7 +150,9 @@ pub(super) fn open_shared(
     }
     shared.unlock(std::slice::from_ref(&entry), purpose.as_ref())?;
     let opened = shared.open_record(&entry);
-    opened.map_err(|error| session.explain(wanted, error))
+    opened
+        .and_then(|opened| read(&opened))
+        .map_err(|error| session.explain(wanted, error))
 }
 
 /// Signs an agreement and tells the patient's node.
@@ -181,35 +178,55 @@ pub(super) fn deliver(session: &Session, made: &Made<'_>, control: &Arc<Control>
         return Err(Error::new(Exit::Usage, "no-address", what));
     };
     let total = made.outgoing.bytes;
-    let mut progress = |done: u64| control.report(done, total);
+    let mut progress = |done: u64| {
+        control.report(done, total);
+        match control.is_cancelled() {
+            true => Err(std::io::Error::other("cancelled")),
+            false => Ok(()),
+        }
+    };
     let receipt = vault_app::deliver_over_iroh(
         &session.device,
         address,
         made.outgoing,
         made.store,
+        session.app.home().root(),
         &mut progress,
-    )?;
-    Ok(receipt.time)
+    );
+    match receipt {
+        Ok(receipt) => Ok(receipt.time),
+        Err(error) => Err(control.check().err().unwrap_or(error)),
+    }
 }
 
-/// Networks of calls that are under way.
-#[derive(Default)]
-pub(super) struct Calls(Mutex<Vec<Weak<Network>>>);
+/// Networks of calls that are under way; `None` once the vault is being locked.
+pub(super) struct Calls(Mutex<Option<Vec<Weak<Network>>>>);
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+}
 
 impl Calls {
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Network>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Weak<Network>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, network: &Arc<Network>) {
-        let mut all = self.lock();
-        all.retain(|one| one.strong_count() > 0);
-        all.push(Arc::downgrade(network));
+        match &mut *self.lock() {
+            None => network.hang_up(),
+            Some(all) => {
+                all.retain(|one| one.strong_count() > 0);
+                all.push(Arc::downgrade(network));
+            }
+        }
     }
 
-    /// Ends all of them.
+    /// Ends all of them, and those to come.
     pub(super) fn hang_up(&self) {
-        for network in self.lock().drain(..).filter_map(|one| one.upgrade()) {
+        let all = self.lock().take();
+        for network in all.into_iter().flatten().filter_map(|one| one.upgrade()) {
             network.hang_up();
         }
     }
@@ -217,11 +234,29 @@ impl Calls {
 
 /// The node, if it runs.
 #[derive(Default)]
-pub(super) struct Running(Mutex<Option<Serving>>);
+pub(super) struct Running {
+    serving: Mutex<Option<Serving>>,
+    /// One at a time starts it; nobody who only looks waits for that.
+    starting: Mutex<()>,
+    /// The vault is being locked: it is not started any more.
+    ended: AtomicBool,
+}
 
 impl Running {
     fn lock(&self) -> MutexGuard<'_, Option<Serving>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a node that has started, unless it is not wanted any more.
+    fn keep(&self, serving: Serving) -> Result<()> {
+        let mut place = self.lock();
+        if self.ended.load(Ordering::SeqCst) {
+            drop(place);
+            serving.stop();
+            return Err(locked());
+        }
+        *place = Some(serving);
+        Ok(())
     }
 
     /// Stops it and waits for that.
@@ -230,6 +265,11 @@ impl Running {
         if let Some(serving) = serving {
             serving.stop();
         }
+    }
+
+    /// It is not to be started any more.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
     }
 
     /// Stops it on a thread of its own.
@@ -259,10 +299,11 @@ impl Running {
 }
 
 /// Starts the node, if it does not run yet.
-pub(super) fn start_node(session: &Session, options: &NodeOptions) -> Result<NodeStatus> {
+pub(super) fn start_node(session: &Arc<Session>, options: &NodeOptions) -> Result<NodeStatus> {
     session.may_use(NetworkUse::Everything)?;
-    let mut running = session.node.lock();
-    if running.is_none() {
+    let node = &session.node;
+    let _starting = node.starting.lock().unwrap_or_else(PoisonError::into_inner);
+    if node.lock().is_none() {
         let mut serve = ServeOptions {
             private: options.private,
             ..ServeOptions::default()
@@ -271,16 +312,34 @@ pub(super) fn start_node(session: &Session, options: &NodeOptions) -> Result<Nod
             serve.listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
             serve.listen_heads = Some(([127, 0, 0, 1], 0).into());
         }
-        *running = Some(Serving::start(
-            &session.app,
-            &session.device,
-            &serve,
-            session.log(),
-        )?);
+        let (app, device) = (&session.app, &session.device);
+        node.keep(Serving::start(app, device, &serve, session.log())?)?;
+        watch_policy(session);
     }
-    drop(running);
     let stopped = || Error::new(Exit::Network, "stopped", "the node was stopped meanwhile");
-    session.node.status().ok_or_else(stopped)
+    node.status().ok_or_else(stopped)
+}
+
+/// Stops the node when the app does not allow the network any more.
+fn watch_policy(session: &Arc<Session>) {
+    if session.platform.network.is_none() {
+        return;
+    }
+    let session = Arc::downgrade(session);
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(POLICY_EVERY);
+            let Some(session) = session.upgrade() else {
+                return;
+            };
+            if session.node.lock().is_none() {
+                return;
+            }
+            if session.may_use(NetworkUse::Everything).is_err() {
+                return session.node.stop();
+            }
+        }
+    });
 }
 
 impl Session {

@@ -10,15 +10,14 @@ use vault_core::{Device, Home, Inbox};
 
 use super::making;
 use super::online::{Calls, Running};
-use crate::error::{cancelled, locked};
+use crate::error::locked;
 use crate::platform::{LogLevel, LogLine, LogSink, NetworkUse, Platform};
+use crate::runtime;
 use crate::types::Unlock;
+use crate::work::Control;
 
 /// Longest wait for what runs to end.
 const LONGEST_END: Duration = Duration::from_secs(10);
-
-/// How often whoever waits for their turn sees whether to go on waiting.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// An unlocked vault. The keys are wiped when the last who holds it lets go.
 pub(crate) struct Session {
@@ -29,9 +28,8 @@ pub(crate) struct Session {
     /// Networks of calls that are under way.
     pub(super) calls: Calls,
     vault: Mutex<vault_core::Vault>,
-    /// Whether somebody in this process changes the vault, and who waits for them.
-    changing: Mutex<bool>,
-    changed: Condvar,
+    /// Held by whoever changes the vault in this process.
+    changing: Arc<tokio::sync::Mutex<()>>,
     closing: Arc<AtomicBool>,
     /// How many calls and works are under way, and who waits for none.
     at_work: Mutex<usize>,
@@ -55,8 +53,7 @@ impl Session {
             node: Running::default(),
             calls: Calls::default(),
             vault: Mutex::new(vault),
-            changing: Mutex::default(),
-            changed: Condvar::new(),
+            changing: Arc::default(),
             closing: Arc::default(),
             at_work: Mutex::default(),
             idle: Condvar::new(),
@@ -70,27 +67,26 @@ impl Session {
 
     /// Tells everything to stop, and waits for nothing.
     pub(super) fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+        self.closing.store(true, Ordering::SeqCst);
+        self.node.end();
         self.calls.hang_up();
-        self.node.stop_soon();
     }
 
-    /// Tells everything to stop, and waits for that: for the node, and for what is under way up to
-    /// ten seconds.
-    pub(super) fn close_and_wait(&self) {
-        self.closing.store(true, Ordering::Relaxed);
-        self.calls.hang_up();
+    /// Waits until what was told to stop has stopped: the node, and what is under way up to ten
+    /// seconds. Returns whether nothing is under way.
+    pub(super) fn wait_until_idle(&self) -> bool {
         self.node.stop();
         let until = Instant::now() + LONGEST_END;
         let mut at_work = lock(&self.at_work);
         while *at_work > 0 {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return;
+                return false;
             }
             let waited = self.idle.wait_timeout(at_work, left);
             at_work = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+        true
     }
 
     /// Counts whoever holds the answer as under way. Fails once the vault is being locked.
@@ -103,20 +99,16 @@ impl Session {
         }
     }
 
-    /// Waits until nobody else in this process changes the vault: the home's own lock, which is for
-    /// other processes, is waited for only some seconds. `check` is asked meanwhile whether to go on.
-    pub(crate) fn turn(&self, check: &dyn Fn() -> Result<()>) -> Result<Turn<'_>> {
-        let mut changing = lock(&self.changing);
-        while *changing {
-            check()?;
-            if self.closing.load(Ordering::Relaxed) {
-                return Err(cancelled());
-            }
-            let waited = self.changed.wait_timeout(changing, LOOK_EVERY);
-            changing = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        *changing = true;
-        Ok(Turn(self))
+    /// Waits until nobody else in this process changes the vault, first come first served. The home's
+    /// own lock, which is for other processes, is waited for only some seconds.
+    pub(super) async fn turn(&self) -> Turn {
+        self.changing.clone().lock_owned().await
+    }
+
+    /// The same for the thread of a work, until the work is to stop.
+    pub(crate) fn turn_of(&self, control: &Control) -> Result<Turn> {
+        let turn = self.turn();
+        runtime::wait_for(turn, || control.check())
     }
 
     /// The vault as it is now, also after another process changed it. One call at a time.
@@ -188,14 +180,7 @@ fn warn_into(sink: Option<Arc<dyn LogSink>>) -> vault_app::Warn {
 }
 
 /// Whoever holds this changes the vault.
-pub(crate) struct Turn<'a>(&'a Session);
-
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        *lock(&self.0.changing) = false;
-        self.0.changed.notify_one();
-    }
-}
+pub(crate) type Turn = tokio::sync::OwnedMutexGuard<()>;
 
 /// Something is under way while this is held.
 pub(super) struct Busy(Arc<Session>);

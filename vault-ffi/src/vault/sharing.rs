@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vault_app::{Error, Exit, Result};
+use vault_app::{Error, Exit, Next, Result};
 use vault_core::{
     Condition, Conditions, Extent, GrantId, OnRequestTerms, Purpose, RevokeTarget,
     ShareRequest as Request,
@@ -11,7 +11,7 @@ use vault_core::{
 
 use super::Vault;
 use super::session::Session;
-use crate::error::MedVaultError;
+use crate::error::{MedVaultError, cancelled};
 use crate::files;
 use crate::platform::ProgressListener;
 use crate::types::{
@@ -30,7 +30,7 @@ handle! {
 /// (40 to 2,900; 1,000 make codes that every camera reads), to be shown one after the other.
 #[uniffi::export]
 pub fn qr_parts(text: String, longest: u32) -> Result<Vec<String>, MedVaultError> {
-    Ok(vault_app::qr_parts(&text, longest as usize)?)
+    Ok(vault_core::qr_parts(&text, longest as usize).map_err(Error::from)?)
 }
 
 /// The text, once every part of it was scanned, in any order and any number of times; nothing before.
@@ -38,9 +38,8 @@ pub fn qr_parts(text: String, longest: u32) -> Result<Vec<String>, MedVaultError
 /// `other-parts`: begin anew then.
 #[uniffi::export]
 pub fn join_qr_parts(scanned: Vec<String>) -> Result<Option<String>, MedVaultError> {
-    Ok(vault_app::join_qr_parts(
-        scanned.iter().map(String::as_str),
-    )?)
+    let joined = vault_core::join_qr_parts(scanned.iter().map(String::as_str));
+    Ok(joined.map_err(Error::from)?)
 }
 
 #[uniffi::export]
@@ -154,7 +153,7 @@ impl Vault {
         listener: Option<Arc<dyn ProgressListener>>,
     ) -> Result<Arc<RevokeWork>, MedVaultError> {
         let job = self.begin(listener, |session, control| {
-            let _turn = session.turn(&|| control.check())?;
+            let _turn = session.turn_of(control)?;
             let mut vault = session.own_vault()?;
             let pending = vault.pending_rekeys()?;
             let receipts = rekey(session, control, &mut vault, &pending)?;
@@ -223,9 +222,9 @@ fn revoke(
     target: &RevokeTarget,
     level: RevokeLevel,
 ) -> Result<Vec<Receipt>> {
-    let _turn = session.turn(&|| control.check())?;
+    let _turn = session.turn_of(control)?;
     let mut vault = session.own_vault()?;
-    session.close_agents(&mut vault, target)?;
+    session.close_agents(&mut vault, target);
     let revocations = vault.revoke(target, level.into())?;
     if revocations.is_empty() {
         let what = "this contact has no grant in force";
@@ -249,9 +248,17 @@ fn rekey(
     vault: &mut vault_core::Vault,
     grants: &[GrantId],
 ) -> Result<Vec<vault_core::Receipt>> {
-    session.rekey(vault, grants, &mut |step| {
+    let done = session.rekey(vault, grants, &mut |_, step| {
         control.report(step.count, step.count + step.left);
-        control.check()
+        match control.is_cancelled() {
+            true => Next::Stop,
+            false => Next::Go,
+        }
+    });
+    // a word to stop that comes after the last batch stops nothing, and the receipt is there
+    done.map_err(|error| match error.code {
+        "stopped" => cancelled(),
+        _ => error,
     })
 }
 

@@ -13,6 +13,7 @@ use super::{Vault, online};
 use crate::error::MedVaultError;
 use crate::runtime;
 use crate::types::{SenderSync, SyncReport};
+use crate::work::Control;
 
 /// Most senders that are asked at a time.
 const AT_A_TIME: usize = 4;
@@ -54,9 +55,10 @@ async fn bring_up_to_date(session: Arc<Session>, until: Instant) -> Result<SyncR
     drop(tell);
     loop {
         match tokio::time::timeout_at(until.into(), heard.recv()).await {
-            Ok(Some(Done::Own(own))) => {
-                (report.head, report.renewed, report.deposits_waiting) = own?;
+            Ok(Some(Done::Own(Ok(own)))) => {
+                (report.head, report.renewed, report.deposits_waiting) = own;
             }
+            Ok(Some(Done::Own(Err(error)))) => report.problems.push(error.message),
             Ok(Some(Done::Sender(_, Ok(synced)))) => report.senders.push(synced),
             Ok(Some(Done::Sender(name, Err(error)))) => {
                 report.problems.push(format!("{name}: {}", error.message));
@@ -74,8 +76,12 @@ async fn bring_up_to_date(session: Arc<Session>, until: Instant) -> Result<SyncR
 /// Begins with the own vault and with the first senders; each thread goes on with the next sender.
 fn begin(session: &Arc<Session>, tell: &UnboundedSender<Done>) -> Result<()> {
     let (own, answer) = (session.clone(), tell.clone());
+    let control = Control::new(session.closing(), None);
     runtime::start(move || {
-        let done = own.busy().and_then(|_busy| tend(&own));
+        let done = own.busy().and_then(|_busy| {
+            let _turn = own.turn_of(&control)?;
+            tend(&own)
+        });
         // nobody listens any more after the deadline
         let _ = answer.send(Done::Own(done));
     })?;

@@ -1,14 +1,14 @@
 //! Content that comes piece by piece.
 
 use std::fs::File;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use vault_app::Result;
 use vault_core::{Spool, SpoolReader};
 
 use super::{Session, Vault};
 use crate::adding;
-use crate::error::{MedVaultError, cancelled, invalid};
+use crate::error::{MedVaultError, cancelled, invalid, locked};
 use crate::runtime::on_thread;
 use crate::types::AddReport;
 use crate::work::{Control, Job};
@@ -18,7 +18,8 @@ use crate::work::{Control, Job};
 /// [`RecordWriter::finish`], it leaves nothing behind.
 #[derive(uniffi::Object)]
 pub struct RecordWriter {
-    session: Arc<Session>,
+    /// Held weakly: a handle that the app keeps keeps no key after the vault is locked.
+    session: Weak<Session>,
     control: Arc<Control>,
     name: String,
     stage: Mutex<Stage>,
@@ -38,7 +39,7 @@ impl RecordWriter {
         let spool = Spool::new(tempfile::tempfile_in(session.app.home().root())?);
         Ok(Arc::new(Self {
             control: Control::new(session.closing(), None),
-            session,
+            session: Arc::downgrade(&session),
             name,
             stage: Mutex::new(Stage::Writing(spool)),
         }))
@@ -49,11 +50,20 @@ impl RecordWriter {
     }
 
     fn push(&self, chunk: &[u8]) -> Result<()> {
-        self.control.check()?;
-        match &mut *self.stage() {
+        let mut stage = self.stage();
+        if let Err(cancelled) = self.control.check() {
+            if let Stage::Writing(_) = &*stage {
+                *stage = Stage::Cancelled;
+            }
+            return Err(cancelled);
+        }
+        match &mut *stage {
             Stage::Writing(spool) => {
                 let pushed = spool.push(chunk);
                 self.control.report(spool.len(), 0);
+                if pushed.is_err() {
+                    *stage = Stage::Cancelled;
+                }
                 Ok(pushed?)
             }
             Stage::Adding(_) => Err(invalid("finished", "this record is finished")),
@@ -72,7 +82,8 @@ impl RecordWriter {
             }
             Stage::Cancelled => return Err(cancelled()),
         };
-        let (session, name) = (self.session.clone(), self.name.clone());
+        let session = self.session.upgrade().ok_or_else(locked)?;
+        let name = self.name.clone();
         let job = Job::start(self.control.clone(), move |control| {
             let _busy = session.busy()?;
             let content: SpoolReader<File> = spool.finish()?;

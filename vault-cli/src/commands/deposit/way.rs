@@ -72,8 +72,11 @@ impl Way {
                 Ok(Sent::Written(Some(path)))
             }
             Self::Ticket => offer_deposit(app, vault, to, made, store).map(Sent::Offered),
-            Self::Iroh(at) => deliver_over_iroh(vault.device(), &at, made, store, &mut |_| {})
-                .map(Sent::Delivered),
+            Self::Iroh(at) => {
+                let scratch = app.home().root();
+                deliver_over_iroh(vault.device(), &at, made, store, scratch, &mut |_| Ok(()))
+            }
+            .map(Sent::Delivered),
         }
     }
 }

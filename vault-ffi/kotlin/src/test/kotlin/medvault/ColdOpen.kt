@@ -9,43 +9,49 @@ import kotlin.time.TimeSource
 import kotlinx.coroutines.runBlocking
 
 /**
- * A benchmark: `ColdOpenKt HOME [RUNS]`, with the passphrase in `MEDVAULT_PASSPHRASE`.
+ * A benchmark, told by variables: `MEDVAULT_BENCH_HOME` and `MEDVAULT_BENCH_PASSPHRASE` of the vault,
+ * `MEDVAULT_BENCH_RUNS` (10), `MEDVAULT_BENCH_BYTES` (100 MiB).
  *
- * Opens the vault `RUNS` times (20 unless told), each time afresh, and lists its records; then passes
- * 100 MiB into new vaults in a temporary folder, in the three ways there are. Prints one line of JSON,
- * times in microseconds, one number a run:
- * `open` (until the vault is there), `list` (all records of it), `write` (direct buffers of 1 MiB),
- * `add` (one array), `add_file` (a path), and `library_load` once. One run before the first is not
- * counted.
+ * Opens the vault again and again, each time afresh, and lists its records; then hands the bytes over to
+ * new vaults in a temporary folder, in the three ways there are. Prints one line of JSON, times in
+ * microseconds, one number a run:
+ * `open` (until the vault is there), `page` (its first 50 records), `list` (all of them), `add` (one
+ * array), `stream` (direct buffers of 1 MiB), `path` (a file), and `library_load` once. One run before
+ * the first is not counted.
  */
-fun main(args: Array<String>) {
-    val passphrase = System.getenv("MEDVAULT_PASSPHRASE")
-    if (args.isEmpty() || passphrase == null) {
-        System.err.println("usage: MEDVAULT_PASSPHRASE=... ColdOpenKt HOME [RUNS]")
+fun main() {
+    val home = System.getenv("MEDVAULT_BENCH_HOME")
+    val passphrase = System.getenv("MEDVAULT_BENCH_PASSPHRASE")
+    if (home == null || passphrase == null) {
+        System.err.println("set MEDVAULT_BENCH_HOME and MEDVAULT_BENCH_PASSPHRASE")
         exitProcess(2)
     }
-    val runs = args.getOrNull(1)?.toInt() ?: 20
+    val runs = System.getenv("MEDVAULT_BENCH_RUNS")?.toInt() ?: 10
+    val bytes = System.getenv("MEDVAULT_BENCH_BYTES")?.toInt() ?: (100 * CHUNK)
     val load = micros { libraryVersion() }
     val open = mutableListOf<Long>()
+    val page = mutableListOf<Long>()
     val list = mutableListOf<Long>()
     var records = 0
     repeat(runs + 1) { run ->
         var vault: Vault? = null
-        val opened = micros { vault = runBlocking { openVault(args[0], Unlock.Passphrase(passphrase), Platform()) } }
+        val opened = micros { vault = runBlocking { openVault(home, Unlock.Passphrase(passphrase), Platform()) } }
+        val paged = micros { runBlocking { vault!!.records(RecordFilter(limit = 50u)) } }
         val listed = micros { records = runBlocking { vault!!.records(RecordFilter()).size } }
         runBlocking { vault!!.lock() }
         vault!!.close()
         if (run > 0) {
             open += opened
+            page += paged
             list += listed
         }
     }
     val folder = Files.createTempDirectory("medvault-bench")
     try {
-        val passed = Passing(folder)
+        val passed = Passing(folder, bytes)
         println(
-            """{"library_load":$load,"open":$open,"list":$list,"records":$records,"bytes":$BYTES,""" +
-                """"write":${passed.write},"add":${passed.add},"add_file":${passed.addFile}}""",
+            """{"library_load":$load,"open":$open,"page":$page,"list":$list,"records":$records,""" +
+                """"bytes":$bytes,"add":${passed.add},"stream":${passed.write},"path":${passed.addFile}}""",
         )
     } finally {
         @OptIn(kotlin.io.path.ExperimentalPathApi::class)
@@ -54,11 +60,10 @@ fun main(args: Array<String>) {
 }
 
 private const val CHUNK = 1 shl 20
-private const val BYTES = 100 * CHUNK
 private const val PASSES = 3
 
-/** 100 MiB into a vault, each time another content, for the same one would not be added again. */
-private class Passing(folder: Path) {
+/** Bytes into a vault, each time another content, for the same one would not be added again. */
+private class Passing(folder: Path, private val bytes: Int) {
     val write = mutableListOf<Long>()
     val add = mutableListOf<Long>()
     val addFile = mutableListOf<Long>()
@@ -73,13 +78,13 @@ private class Passing(folder: Path) {
         }
     }
 
-    private fun content(kind: Int, pass: Int) = ByteArray(BYTES).also { java.util.Random((kind * 100 + pass).toLong()).nextBytes(it) }
+    private fun content(kind: Int, pass: Int) = ByteArray(bytes).also { java.util.Random((kind * 100 + pass).toLong()).nextBytes(it) }
 
     private fun byWrite(vault: Vault, pass: Int): Long {
-        val buffer = ByteBuffer.allocateDirect(BYTES).put(content(0, pass)).flip()
+        val buffer = ByteBuffer.allocateDirect(bytes).put(content(0, pass)).flip()
         return micros {
             vault.addStream("bench.bin").use { writer ->
-                for (from in 0 until BYTES step CHUNK) writer.write(buffer.slice(from, CHUNK))
+                for (from in 0 until bytes step CHUNK) writer.write(buffer.slice(from, CHUNK))
                 runBlocking { writer.finish() }
             }
         }

@@ -2,37 +2,53 @@
 //!
 //! Each code holds `NUMBER/COUNT-NAME:PART`: decimal numbers from 1, and as name the first eight
 //! hexadecimal digits of the SHA-256 of the whole text, so that parts of two texts are not mixed up
-//! (SPEC, "Text forms"). Nothing is protected by this; the text protects itself.
+//! (SPEC 10.6). Nothing is protected by this; the text protects itself.
 
 use std::collections::BTreeMap;
 
-use vault_core::Digest;
-
-use crate::error::{Error, Exit, Result};
+use crate::block::Digest;
 
 /// Most parts of one text.
 const MOST_PARTS: usize = 99;
 /// Longest part that is taken, in bytes: what the largest QR code holds.
 const LONGEST: usize = 2953;
 
-/// Splits an ASCII text into parts of at most `longest` characters (40 to 2,900), each for one QR code.
+/// Why a text is not split, or parts are not put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum QrError {
+    /// Of a length that no code has.
+    #[error("a part has 40 to 2900 characters")]
+    Length,
+    /// Empty, or with something else than printable ASCII.
+    #[error("this text cannot be split")]
+    Text,
+    /// In so small parts.
+    #[error("this text takes more than 99 parts")]
+    TooMany,
+    /// The codes belong to several texts.
+    #[error("these codes are of different texts")]
+    Mixed,
+    /// A code was altered.
+    #[error("the codes do not make the text that they are named after")]
+    Altered,
+}
+
+/// Splits a text of printable ASCII without white space into parts of at most `longest` characters (40 to 2,900), each for one QR code.
 ///
 /// # Errors
-/// `bad-length` for another `longest`, for a text that is not ASCII or empty, and for one that would
-/// take more than 99 parts.
-pub fn qr_parts(text: &str, longest: usize) -> Result<Vec<String>> {
-    let bad = |what: &str| Error::new(Exit::Usage, "bad-length", what);
+/// [`QrError::Length`], [`QrError::Text`], [`QrError::TooMany`].
+pub fn qr_parts(text: &str, longest: usize) -> Result<Vec<String>, QrError> {
     if !(40..=2900).contains(&longest) {
-        return Err(bad("a part has 40 to 2900 characters"));
+        return Err(QrError::Length);
     }
-    if text.is_empty() || !text.is_ascii() {
-        return Err(bad("this text cannot be split"));
+    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(QrError::Text);
     }
     // as long as the longest number and count with the name
     let room = longest - "99/99-01234567:".len();
     let parts: Vec<&[u8]> = text.as_bytes().chunks(room).collect();
     if parts.len() > MOST_PARTS {
-        return Err(bad("this text takes more than 99 parts"));
+        return Err(QrError::TooMany);
     }
     let (count, name) = (parts.len(), name(text));
     let numbered = parts.iter().zip(1..);
@@ -45,15 +61,15 @@ pub fn qr_parts(text: &str, longest: usize) -> Result<Vec<String>> {
 /// missing. What is no such part is passed over.
 ///
 /// # Errors
-/// `other-parts` when they are of different texts; `bad-parts` when they do not make the text that
-/// they are named after.
-pub fn join_qr_parts<'a>(scanned: impl IntoIterator<Item = &'a str>) -> Result<Option<String>> {
+/// [`QrError::Mixed`], [`QrError::Altered`].
+pub fn join_qr_parts<'a>(
+    scanned: impl IntoIterator<Item = &'a str>,
+) -> Result<Option<String>, QrError> {
     let mut parts: BTreeMap<usize, &str> = BTreeMap::new();
     let mut whole: Option<(usize, &str)> = None;
     for (number, count, name, part) in scanned.into_iter().filter_map(read) {
         if *whole.get_or_insert((count, name)) != (count, name) {
-            let what = "these codes are of different texts";
-            return Err(Error::new(Exit::Usage, "other-parts", what));
+            return Err(QrError::Mixed);
         }
         parts.insert(number, part);
     }
@@ -63,11 +79,7 @@ pub fn join_qr_parts<'a>(scanned: impl IntoIterator<Item = &'a str>) -> Result<O
     let text: String = parts.into_values().collect();
     match name(&text) == wanted && count > 0 {
         true => Ok(Some(text)),
-        false => Err(Error::new(
-            Exit::Integrity,
-            "bad-parts",
-            "the codes do not make the text that they are named after",
-        )),
+        false => Err(QrError::Altered),
     }
 }
 
@@ -95,7 +107,7 @@ fn name(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn join(parts: &[&str]) -> Result<Option<String>> {
+    fn join(parts: &[&str]) -> Result<Option<String>, QrError> {
         join_qr_parts(parts.iter().copied())
     }
 
@@ -118,10 +130,9 @@ mod tests {
     #[test]
     fn what_does_not_belong_together_is_refused() {
         let [one, other] = ["a", "b"].map(|c| qr_parts(&c.repeat(60), 50).unwrap());
-        let mixed = join(&[&one[0], &other[1]]).unwrap_err();
-        assert_eq!(mixed.code, "other-parts");
+        assert_eq!(join(&[&one[0], &other[1]]), Err(QrError::Mixed));
         let altered = one[1].replace('a', "b");
-        assert_eq!(join(&[&one[0], &altered]).unwrap_err().code, "bad-parts");
+        assert_eq!(join(&[&one[0], &altered]), Err(QrError::Altered));
         for rubbish in [
             "0/1-00000000:",
             "2/1-00000000:a",
@@ -131,7 +142,9 @@ mod tests {
         ] {
             assert_eq!(join(&[rubbish]).unwrap(), None, "{rubbish}");
         }
-        assert!(qr_parts("", 100).is_err() && qr_parts("é", 100).is_err());
+        for text in ["", "é", "a b", "a\n"] {
+            assert_eq!(qr_parts(text, 100), Err(QrError::Text));
+        }
         assert!(qr_parts("a", 39).is_err() && qr_parts(&"a".repeat(9000), 40).is_err());
     }
 }
