@@ -1,8 +1,9 @@
 //! Rubbish into every call: errors come out, and nothing else.
 
 use vault_ffi::{
-    MedVaultError, RecordFilter, RevokeLevel, ShareRequest, ShareScope, Unlock,
-    check_recovery_words, create_vault, has_vault, inspect_card, open_vault, recover_vault,
+    MedVaultError, RecordFilter, RevokeLevel, ShareRequest, ShareScope, Unlock, check_proof,
+    check_recovery_words, create_vault, has_vault, inspect_card, join_qr_parts, open_vault,
+    qr_parts, recover_vault,
 };
 
 use crate::support::{Someone, observation, platform, wait};
@@ -74,7 +75,7 @@ fn texts_that_are_none() {
         fine(wait(vault.set_deposit_limit(text(), None)));
         fine(wait(vault.accept_ticket(text(), Some(text()))));
         fine(wait(vault.accept_grant_file(text(), None)));
-        fine(wait(vault.sync_sender(text())));
+        fine(wait(vault.sync_sender(text(), true)));
         fine(wait(vault.forget_sender(text())));
         fine(wait(vault.shared_content(text(), text(), Some(text()))));
         fine(wait(vault.accept_agreement(text())));
@@ -84,6 +85,18 @@ fn texts_that_are_none() {
         fine(wait(vault.deposit_detail(text())));
         fine(wait(vault.add_deposit_file(text())));
         fine(wait(vault.ticket(text(), text())));
+        fine(wait(vault.add_agent(
+            text(),
+            text(),
+            text(),
+            Some(u64::MAX),
+            Some(0),
+        )));
+        fine(wait(vault.remove_agent(text(), text())));
+        fine(wait(vault.receipts(text())));
+        fine(check_proof(text(), text()));
+        fine(join_qr_parts(vec![text(), text()]));
+        fine(qr_parts(text(), u32::MAX));
         fine(wait(vault.set_setting(text(), vec![text()])));
         let filter = RecordFilter {
             kinds: vec![text()],

@@ -6,11 +6,10 @@ use std::time::{Duration, Instant};
 
 use vault_ffi::{
     CallbackError, GrantStatus, MedVaultError, MemoryLog, NetworkUse, NodeOptions, Platform,
-    ProgressListener, RecordFilter, RevokeLevel, RevokeWork, ShareRequest, ShareScope, Unlock,
-    fixed_network, open_vault,
+    ProgressListener, RecordFilter, RevokeLevel, RevokeWork, Unlock, fixed_network, open_vault,
 };
 
-use crate::support::{Someone, acquaint, observation, platform, wait};
+use crate::support::{Someone, acquaint, everything_for, observation, platform, wait};
 
 #[test]
 fn a_locked_vault_gives_nothing_and_opens_again() {
@@ -230,20 +229,7 @@ fn what_the_policy_forbids_is_not_done_and_what_is_here_is_read() {
     let sodium = mira.file("sodium.bin", &vec![1; 1 << 20]);
     let sodium = wait(mira.vault.add_file(sodium, None).unwrap().result()).unwrap();
     mira.serve();
-    let everything = ShareScope {
-        everything: true,
-        ..ShareScope::default()
-    };
-    let shared = wait(mira.vault.share(ShareRequest {
-        readers: vec!["Clinic".into()],
-        scope: everything,
-        standing: true,
-        expires: None,
-        purpose: None,
-        on_request: None,
-        even_unverified: false,
-    }))
-    .unwrap();
+    let shared = wait(mira.vault.share(everything_for("Clinic"))).unwrap();
     let ticket = shared.tickets[0].ticket.clone();
     wait(clinic.vault.accept_ticket(ticket, None)).unwrap();
     let refused = |outcome: Result<Vec<u8>, MedVaultError>| {
@@ -253,7 +239,7 @@ fn what_the_policy_forbids_is_not_done_and_what_is_here_is_read() {
         code
     };
     there.set(NetworkUse::Nothing);
-    let sync = wait(clinic.vault.sync_sender("Mira".into()));
+    let sync = wait(clinic.vault.sync_sender("Mira".into(), false));
     assert!(matches!(sync, Err(MedVaultError::Network { .. })));
     let report = wait(clinic.vault.sync(5_000)).unwrap();
     assert_eq!((report.senders.len(), report.problems.len()), (0, 1));
@@ -262,7 +248,7 @@ fn what_the_policy_forbids_is_not_done_and_what_is_here_is_read() {
         0
     );
     there.set(NetworkUse::SmallOnly);
-    wait(clinic.vault.sync_sender("Mira".into())).unwrap();
+    wait(clinic.vault.sync_sender("Mira".into(), false)).unwrap();
     let of = |id: &str| {
         wait(
             clinic
@@ -327,20 +313,7 @@ fn sync_returns_by_its_deadline() {
     acquaint(&mira, &clinic);
     mira.add(&observation("Glucose"));
     mira.serve();
-    let scope = ShareScope {
-        everything: true,
-        ..ShareScope::default()
-    };
-    let shared = wait(mira.vault.share(ShareRequest {
-        readers: vec!["Clinic".into()],
-        scope,
-        standing: true,
-        expires: None,
-        purpose: None,
-        on_request: None,
-        even_unverified: false,
-    }))
-    .unwrap();
+    let shared = wait(mira.vault.share(everything_for("Clinic"))).unwrap();
     let ticket = shared.tickets[0].ticket.clone();
     wait(clinic.vault.accept_ticket(ticket, None)).unwrap();
     let report = wait(clinic.vault.sync(20_000)).unwrap();
@@ -393,19 +366,7 @@ fn a_revocation_that_is_cancelled_shuts_out_all_the_same_and_goes_on_later() {
         let path = mira.file("scan.bin", &vec![number; 70 << 20]);
         wait(mira.vault.add_file(path, None).unwrap().result()).unwrap();
     }
-    let shared = wait(mira.vault.share(ShareRequest {
-        readers: vec!["Clinic".into()],
-        scope: ShareScope {
-            everything: true,
-            ..ShareScope::default()
-        },
-        standing: true,
-        expires: None,
-        purpose: None,
-        on_request: None,
-        even_unverified: false,
-    }))
-    .unwrap();
+    let shared = wait(mira.vault.share(everything_for("Clinic"))).unwrap();
     let heard = Arc::new(Cancelling::default());
     let work = mira
         .vault
@@ -439,19 +400,7 @@ fn a_word_to_stop_after_the_last_batch_loses_no_receipt() {
     let (mira, clinic) = (Someone::new("Mira"), Someone::new("Clinic"));
     acquaint(&mira, &clinic);
     mira.add(&observation("Glucose"));
-    let shared = wait(mira.vault.share(ShareRequest {
-        readers: vec!["Clinic".into()],
-        scope: ShareScope {
-            everything: true,
-            ..ShareScope::default()
-        },
-        standing: true,
-        expires: None,
-        purpose: None,
-        on_request: None,
-        even_unverified: false,
-    }))
-    .unwrap();
+    let shared = wait(mira.vault.share(everything_for("Clinic"))).unwrap();
     let heard = Arc::new(Cancelling::default());
     let work = mira
         .vault

@@ -2,7 +2,7 @@
 
 use vault_ffi::{
     DepositItem, ExportForm, GrantStatus, MedVaultError, OnRequest, RecordFilter, RevokeLevel,
-    ShareRequest, ShareScope, Unlock, inspect_card, open_vault, recover_vault,
+    ShareRequest, ShareScope, Unlock, check_proof, inspect_card, open_vault, recover_vault,
 };
 
 use crate::support::{Someone, acquaint, observation, platform, wait};
@@ -46,7 +46,7 @@ fn carried() {
     let ticket = wait(mira.vault.ticket(shared.grant.clone(), "Clinic".into())).unwrap();
     let sender = wait(clinic.vault.accept_ticket(ticket, None)).unwrap();
     assert_eq!((sender.name.as_str(), sender.head), ("Mira", 0));
-    let synced = wait(clinic.vault.sync_sender("Mira".into())).unwrap();
+    let synced = wait(clinic.vault.sync_sender("Mira".into(), false)).unwrap();
     assert_eq!(synced.records, 1);
     let seen = wait(
         clinic
@@ -74,7 +74,7 @@ fn carried() {
     assert_eq!((receipts[0].level.as_str(), receipts[0].rekeyed), ("R2", 1));
     assert!(receipts[0].text.contains("Clinic"), "{}", receipts[0].text);
     mira.add(&observation("Sodium"));
-    let after = wait(clinic.vault.sync_sender("Mira".into()));
+    let after = wait(clinic.vault.sync_sender("Mira".into(), false));
     assert!(
         matches!(after, Err(MedVaultError::Refused { .. })),
         "{after:?}"
@@ -295,4 +295,78 @@ fn a_vault_comes_back_from_words_and_a_backup() {
     let again = wait(open_vault(home, unlock, platform(&mira.key_store))).unwrap();
     let card = wait(again.info()).unwrap().card;
     assert_eq!(inspect_card(card).unwrap().name, "Mira");
+}
+
+#[test]
+fn an_agent_answers_while_the_phone_sleeps() {
+    let (mira, clinic) = (Someone::new("Mira"), Someone::new("Clinic"));
+    let server = Someone::new("Server");
+    acquaint(&mira, &clinic);
+    acquaint(&mira, &server);
+    let glucose = mira.add(&observation("Glucose"));
+    mira.serve();
+    server.serve();
+    let offer = ShareRequest {
+        on_request: Some(OnRequest {
+            opens: Some(3),
+            agents: vec!["Server".into()],
+            ..OnRequest::default()
+        }),
+        ..request("Clinic", labs())
+    };
+    let shared = wait(mira.vault.share(offer)).unwrap();
+    let ticket = shared.tickets[0].ticket.clone();
+    wait(clinic.vault.accept_ticket(ticket, None)).unwrap();
+    wait(clinic.vault.accept_agreement(shared.grant.clone())).unwrap();
+
+    let address = wait(server.vault.agent_address()).unwrap();
+    let (grant, name) = (shared.grant.clone(), "Server".to_owned());
+    let wrong = mira.vault.add_agent(
+        grant.clone(),
+        "Clinic".into(),
+        address.clone(),
+        Some(1),
+        None,
+    );
+    assert!(matches!(wait(wrong), Err(MedVaultError::Refused { .. })));
+    let added = mira
+        .vault
+        .add_agent(grant.clone(), name.clone(), address, Some(2), None);
+    let added = wait(added).unwrap();
+    assert_eq!(added.agent.opens, Some(2));
+    wait(server.vault.accept_ticket(added.ticket, None)).unwrap();
+    wait(server.vault.sync_sender("Mira".into(), false)).unwrap();
+    wait(clinic.vault.sync_sender("Mira".into(), true)).unwrap();
+    wait(mira.vault.stop_node()).unwrap();
+    // the server looks every other second what it answers for
+    let begun = std::time::Instant::now();
+    let content = loop {
+        match wait(
+            clinic
+                .vault
+                .shared_content("Mira".into(), glucose.clone(), None),
+        ) {
+            Err(MedVaultError::Network { .. } | MedVaultError::Refused { .. })
+                if begun.elapsed().as_secs() < 30 => {}
+            content => break content,
+        }
+    };
+    assert_eq!(content.unwrap(), observation("Glucose").as_bytes());
+
+    let heard = wait(mira.vault.sync_agents()).unwrap();
+    assert_eq!((heard[0].name.as_str(), heard[0].reported), ("Server", 1));
+    let log = wait(mira.vault.audit_log()).unwrap();
+    let open = log.iter().find(|event| event.event == "released").unwrap();
+    assert!(open.text.contains("Server"), "{}", open.text);
+    let id = wait(mira.vault.info()).unwrap().vault_id;
+    let proof = wait(mira.vault.prove_entry(open.index)).unwrap();
+    assert_eq!(check_proof(proof.clone(), id).unwrap().event, "released");
+    let other = wait(clinic.vault.info()).unwrap().vault_id;
+    assert!(matches!(
+        check_proof(proof, other),
+        Err(MedVaultError::Integrity { .. })
+    ));
+    let gone = wait(mira.vault.remove_agent(grant, name)).unwrap();
+    assert!(gone.withdrawn && gone.closed, "{gone:?}");
+    assert_eq!(wait(mira.vault.agents()).unwrap().len(), 1);
 }

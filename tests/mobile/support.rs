@@ -6,7 +6,8 @@ use std::sync::{Arc, LazyLock};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use vault_ffi::{
-    KeyStore, NodeOptions, Platform, RecordFilter, Unlock, Vault, create_vault, memory_key_store,
+    KeyStore, NodeOptions, Platform, RecordFilter, ShareRequest, ShareScope, Unlock, Vault,
+    create_vault, memory_key_store,
 };
 
 /// As an app's own executor would: the library brings its own runtime.
@@ -93,6 +94,22 @@ pub fn acquaint(one: &Someone, other: &Someone) {
         let info = wait(whom.vault.info()).unwrap();
         wait(who.vault.add_contact(info.name.clone(), info.card)).unwrap();
         wait(who.vault.verify_contact(info.name, info.fingerprint)).unwrap();
+    }
+}
+
+/// A carried, standing grant over all that is not sensitive.
+pub fn everything_for(reader: &str) -> ShareRequest {
+    ShareRequest {
+        readers: vec![reader.into()],
+        scope: ShareScope {
+            everything: true,
+            ..ShareScope::default()
+        },
+        standing: true,
+        expires: None,
+        purpose: None,
+        on_request: None,
+        even_unverified: false,
     }
 }
 

@@ -7,6 +7,7 @@
 
 #[cfg(feature = "formats")]
 pub mod adding;
+mod agent;
 mod app;
 pub mod car;
 pub mod config;
@@ -49,6 +50,7 @@ pub mod time;
 mod verified;
 pub mod words;
 
+pub use agent::{add_agent, agent_request, own_agent_address};
 pub use app::{App, Options, Warn};
 pub use car::{car_error, copy_blocks_from, write_archive};
 pub use config::Config;

@@ -50,15 +50,16 @@ pub use platform::{
     NetworkUse, Platform, ProgressListener, fixed_network, memory_key_store,
 };
 pub use types::{
-    AddReport, AgreementSummary, AuditCheck, AuditEvent, BlockCheck, CardSummary, ContactSummary,
-    DepositDetail, DepositItem, DepositLimit, DepositSent, DepositSummary, ExportForm, FileReport,
-    GrantStatus, GrantSummary, NewVault, NodeOptions, NodeStatus, OnRequest, PinnerState,
-    ReaderTicket, Receipt, RecordDetail, RecordFilter, RecordSummary, Refusal, RestoreReport,
-    RevokeLevel, SenderSummary, SenderSync, Setting, SharePreview, ShareRequest, ShareResult,
-    ShareScope, SyncReport, Unlock, VaultInfo, VersionSummary, Withheld,
+    AddReport, AgentAdded, AgentSummary, AgreementSummary, AuditCheck, AuditEvent, BlockCheck,
+    CardSummary, ContactSummary, DepositDetail, DepositItem, DepositLimit, DepositSent,
+    DepositSummary, ExportForm, FileReport, GrantStatus, GrantSummary, NewVault, NodeOptions,
+    NodeStatus, OnRequest, PinnerState, ProvenEntry, ReaderTicket, Receipt, RecordDetail,
+    RecordFilter, RecordSummary, Refusal, RestoreReport, RevokeLevel, SenderSummary, SenderSync,
+    Setting, SharePreview, ShareRequest, ShareResult, ShareScope, SyncReport, Unlock, VaultInfo,
+    VersionSummary, Withheld,
 };
 pub use vault::{
-    AddWork, DepositWork, FileWork, RecordWriter, RestoreWork, RevokeWork, Vault,
+    AddWork, DepositWork, FileWork, RecordWriter, RestoreWork, RevokeWork, Vault, check_proof,
     check_recovery_words, create_vault, has_vault, inspect_card, join_qr_parts, open_vault,
     qr_parts, recover_vault,
 };

@@ -25,6 +25,21 @@ pub struct AuditEvent {
     pub contact: Option<String>,
 }
 
+/// An entry of a log that was proven to somebody who has only the vault's id.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct ProvenEntry {
+    /// Its position in the log.
+    pub index: u64,
+    /// When, in seconds since 1970-01-01 UTC.
+    pub time: u64,
+    /// What, for programs, such as `granted`.
+    pub event: String,
+    /// How many entries the log had then.
+    pub log_size: u64,
+    /// Whether the key that signed was replaced since.
+    pub signer_replaced: bool,
+}
+
 /// What checking the audit log found.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct AuditCheck {

@@ -1,5 +1,6 @@
 //! Plain records and enums that cross the boundary, one file for each subject.
 
+mod agent;
 mod audit;
 mod deposit;
 mod node;
@@ -10,7 +11,8 @@ mod vault;
 
 use vault_app::{Error, Exit, Result};
 
-pub use audit::{AuditCheck, AuditEvent, BlockCheck};
+pub use agent::{AgentAdded, AgentSummary};
+pub use audit::{AuditCheck, AuditEvent, BlockCheck, ProvenEntry};
 pub use deposit::{DepositDetail, DepositItem, DepositSent, DepositSummary};
 pub use node::{NodeOptions, NodeStatus, SyncReport};
 pub use record::{

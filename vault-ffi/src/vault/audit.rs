@@ -3,8 +3,31 @@
 use vault_app::statement::{Line, Names, events, words};
 
 use super::Vault;
-use crate::error::MedVaultError;
-use crate::types::{AuditCheck, AuditEvent, BlockCheck};
+use vault_core::{EntryProof, VaultId};
+
+use crate::error::{MedVaultError, invalid};
+use crate::types::{AuditCheck, AuditEvent, BlockCheck, ProvenEntry};
+
+/// Checks a proof of an entry, as [`Vault::prove_entry`] makes it, against the id of the vault that it is
+/// said to be of. The id must come from the patient, not from the proof. A proof that does not hold is
+/// `Integrity` with the code `bad-proof`.
+#[uniffi::export]
+pub fn check_proof(proof: String, vault_id: String) -> Result<ProvenEntry, MedVaultError> {
+    let checked = || -> vault_app::Result<ProvenEntry> {
+        let vault: VaultId = vault_id
+            .parse()
+            .map_err(|_| invalid("bad-vault-id", "not the id of a vault"))?;
+        let proven = EntryProof::parse(&proof)?.verify(&vault)?;
+        Ok(ProvenEntry {
+            index: proven.entry.index,
+            time: proven.entry.time,
+            event: proven.entry.act.name().to_owned(),
+            log_size: proven.checkpoint.unverified().size,
+            signer_replaced: !proven.signs_now,
+        })
+    };
+    Ok(checked()?)
+}
 
 #[uniffi::export]
 impl Vault {
@@ -50,6 +73,13 @@ impl Vault {
             Ok(shown.collect())
         })
         .await
+    }
+
+    /// Proves one entry to somebody who has only the vault's id: a text to hand over, which shows nothing
+    /// of the other entries.
+    pub async fn prove_entry(&self, index: u64) -> Result<String, MedVaultError> {
+        self.read(move |_, vault| Ok(vault.prove_entry(index)?.to_text()?))
+            .await
     }
 
     /// Computes the whole log again: every entry, every hash, the signature.

@@ -65,10 +65,16 @@ impl Vault {
             .await
     }
 
-    /// Fetches the newest of what a sender shares: the list, not the contents. Their node, or another
-    /// place that has it, must be online. What was seen before stays when it fails.
-    pub async fn sync_sender(&self, name: String) -> Result<SenderSync, MedVaultError> {
-        self.run(move |session| online::sync_sender(session, &name))
+    /// Fetches the newest of what a sender shares: the list, and with `contents` the contents too, to be
+    /// read while the sender is offline. Their node, or another place that has it, must be online. What
+    /// was seen before stays when it fails.
+    #[uniffi::method(default(contents = false))]
+    pub async fn sync_sender(
+        &self,
+        name: String,
+        contents: bool,
+    ) -> Result<SenderSync, MedVaultError> {
+        self.run(move |session| online::sync_sender(session, &name, contents))
             .await
     }
 

@@ -1,5 +1,6 @@
 //! The vault, as an app holds it. One file for each thing that is done with it.
 
+mod agents;
 mod audit;
 mod contacts;
 mod copies;
@@ -31,6 +32,7 @@ use crate::runtime::{self, on_thread};
 use crate::types::{Setting, Unlock, VaultInfo};
 use crate::work::{Control, Job};
 
+pub use audit::check_proof;
 pub use contacts::inspect_card;
 pub use copies::{FileWork, RestoreWork};
 pub use deposits::DepositWork;

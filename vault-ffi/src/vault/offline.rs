@@ -11,7 +11,7 @@ use vault_core::{
 use super::deposits::Made;
 use super::session::Session;
 use crate::error::not_built;
-use crate::types::{NodeOptions, NodeStatus, SenderSync};
+use crate::types::{AgentSummary, NodeOptions, NodeStatus, SenderSync};
 use crate::work::Control;
 
 impl Session {
@@ -27,7 +27,19 @@ impl Session {
     }
 }
 
-pub(super) fn sync_sender(_: &Session, _: &str) -> Result<SenderSync> {
+pub(super) fn sync_agents(_: &Session, _: &mut vault_core::Vault) -> Result<Vec<AgentSummary>> {
+    Err(not_built("network"))
+}
+
+pub(super) fn close_agent(
+    _: &Session,
+    _: &mut vault_core::Vault,
+    _: &GrantId,
+    _: &vault_core::PublicKey,
+) {
+}
+
+pub(super) fn sync_sender(_: &Session, _: &str, _: bool) -> Result<SenderSync> {
     Err(not_built("network"))
 }
 

@@ -1,30 +1,27 @@
 //! What needs the network.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+mod calls;
+mod node;
+
+use std::sync::Arc;
 
 use vault_app::agents::close_agents;
-use vault_app::{
-    Error, Exit, Network, Next, Pinning, Places, Result, ServeOptions, Serving, SharedRecords,
-    Synced,
-};
+use vault_app::{Error, Exit, Network, Next, Pinning, Places, Result, SharedRecords, Synced};
 use vault_core::pinning::PinService;
 use vault_core::{
-    Following, GrantId, HeldTerms, IndexEntry, OpenRecord, PinnerAck, Purpose, Receipt, RecordId,
-    RekeyProgress, RevokeTarget, VaultError,
+    Following, GrantId, HeldTerms, IndexEntry, OpenRecord, PinnerAck, PublicKey, Purpose, Receipt,
+    RecordId, RekeyProgress, RevokeTarget, VaultError,
 };
 
 use super::deposits::Made;
 use super::following::offers;
 use super::session::Session;
-use crate::error::locked;
-use crate::platform::{LogLevel, LogLine, NetworkUse};
-use crate::types::{self, NodeOptions, NodeStatus, SenderSync};
+use crate::platform::NetworkUse;
+use crate::types::{self, AgentSummary, SenderSync};
 use crate::work::Control;
 
-/// How often the app is asked whether the node may go on.
-const POLICY_EVERY: Duration = Duration::from_secs(5);
+pub(super) use calls::Calls;
+pub(super) use node::{Running, start_node};
 
 impl Session {
     /// A network for one call. Nothing is contacted before somebody must be asked. Locking ends it.
@@ -94,14 +91,48 @@ impl Session {
     }
 }
 
-/// Fetches the newest of what a sender shares.
-pub(super) fn sync_sender(session: &Session, name: &str) -> Result<SenderSync> {
+/// Fetches from every agent what it did.
+pub(super) fn sync_agents(
+    session: &Session,
+    vault: &mut vault_core::Vault,
+) -> Result<Vec<AgentSummary>> {
     session.may_use(NetworkUse::SmallOnly)?;
+    let heard = vault_app::agents::sync(vault, None)?;
+    let reached = heard.iter().filter(|one| one.error.is_none());
+    Ok(reached
+        .map(|one| AgentSummary::new(&one.grant, &one.agent))
+        .collect())
+}
+
+/// Tells one agent to give no more, where the network may be used.
+pub(super) fn close_agent(
+    session: &Session,
+    vault: &mut vault_core::Vault,
+    grant: &GrantId,
+    owner: &PublicKey,
+) {
+    if session.may_use(NetworkUse::SmallOnly).is_ok() {
+        let warn = session.app.warner();
+        let closed = vault_app::agents::close(warn, vault, &|info, agent| {
+            info.id == *grant && agent.owner == *owner
+        });
+        if let Err(error) = closed {
+            session.app.warn(error.message);
+        }
+    }
+}
+
+/// Fetches the newest of what a sender shares.
+pub(super) fn sync_sender(session: &Session, name: &str, contents: bool) -> Result<SenderSync> {
+    session.may_use(match contents {
+        true => NetworkUse::Everything,
+        false => NetworkUse::SmallOnly,
+    })?;
     let mut inbox = session.inbox()?;
     let mut following = inbox.find(name)?.clone();
     let network = session.network()?;
     let home = session.app.home();
-    let synced = vault_app::sync_one(&network, home, &mut inbox, &mut following, false);
+    let synced = vault_app::sync_one(&network, home, &mut inbox, &mut following, contents);
     network.close();
     Ok(shown(&following, &synced?))
 }
@@ -196,172 +227,5 @@ pub(super) fn deliver(session: &Session, made: &Made<'_>, control: &Arc<Control>
     match receipt {
         Ok(receipt) => Ok(receipt.time),
         Err(error) => Err(control.check().err().unwrap_or(error)),
-    }
-}
-
-/// Networks of calls that are under way; `None` once the vault is being locked.
-pub(super) struct Calls(Mutex<Option<Vec<Weak<Network>>>>);
-
-impl Default for Calls {
-    fn default() -> Self {
-        Self(Mutex::new(Some(Vec::new())))
-    }
-}
-
-impl Calls {
-    fn lock(&self) -> MutexGuard<'_, Option<Vec<Weak<Network>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, network: &Arc<Network>) {
-        match &mut *self.lock() {
-            None => network.hang_up(),
-            Some(all) => {
-                all.retain(|one| one.strong_count() > 0);
-                all.push(Arc::downgrade(network));
-            }
-        }
-    }
-
-    /// Ends all of them, and those to come.
-    pub(super) fn hang_up(&self) {
-        let all = self.lock().take();
-        for network in all.into_iter().flatten().filter_map(|one| one.upgrade()) {
-            network.hang_up();
-        }
-    }
-}
-
-/// The node, if it runs.
-#[derive(Default)]
-pub(super) struct Running {
-    serving: Mutex<Option<Serving>>,
-    /// One at a time starts it; nobody who only looks waits for that.
-    starting: Mutex<()>,
-    /// The vault is being locked: it is not started any more.
-    ended: AtomicBool,
-}
-
-impl Running {
-    fn lock(&self) -> MutexGuard<'_, Option<Serving>> {
-        self.serving.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps a node that has started, unless it is not wanted any more.
-    fn keep(&self, serving: Serving) -> Result<()> {
-        let mut place = self.lock();
-        if self.ended.load(Ordering::SeqCst) {
-            drop(place);
-            serving.stop();
-            return Err(locked());
-        }
-        *place = Some(serving);
-        Ok(())
-    }
-
-    /// Stops it and waits for that.
-    pub(super) fn stop(&self) {
-        let serving = self.lock().take();
-        if let Some(serving) = serving {
-            serving.stop();
-        }
-    }
-
-    /// It is not to be started any more.
-    pub(super) fn end(&self) {
-        self.ended.store(true, Ordering::SeqCst);
-    }
-
-    /// Stops it on a thread of its own.
-    pub(super) fn stop_soon(&self) {
-        if let Some(serving) = self.lock().take() {
-            std::thread::spawn(move || serving.stop());
-        }
-    }
-
-    /// How it stands.
-    pub(super) fn status(&self) -> Option<NodeStatus> {
-        self.lock().as_ref().map(|serving| {
-            let status = serving.status();
-            NodeStatus {
-                peer_id: vault_app::peer_id(&status.address).unwrap_or_default(),
-                addresses: status.address.addrs,
-                endpoint: status.address.endpoint_addrs,
-                relays: status.address.relays,
-                heads_sent: status.heads_sent,
-                blocks_sent: status.blocks_sent_bitswap + status.blocks_sent_iroh,
-                keys_given: status.access.released,
-                keys_denied: status.access.denied,
-                deposits_taken: status.deposits_taken,
-            }
-        })
-    }
-}
-
-/// Starts the node, if it does not run yet.
-pub(super) fn start_node(session: &Arc<Session>, options: &NodeOptions) -> Result<NodeStatus> {
-    session.may_use(NetworkUse::Everything)?;
-    let node = &session.node;
-    let _starting = node.starting.lock().unwrap_or_else(PoisonError::into_inner);
-    if node.lock().is_none() {
-        let mut serve = ServeOptions {
-            private: options.private,
-            ..ServeOptions::default()
-        };
-        if options.local_only {
-            serve.listen = vec!["/ip4/127.0.0.1/tcp/0".to_owned()];
-            serve.listen_heads = Some(([127, 0, 0, 1], 0).into());
-        }
-        let (app, device) = (&session.app, &session.device);
-        node.keep(Serving::start(app, device, &serve, session.log())?)?;
-        watch_policy(session);
-    }
-    let stopped = || Error::new(Exit::Network, "stopped", "the node was stopped meanwhile");
-    node.status().ok_or_else(stopped)
-}
-
-/// Stops the node when the app does not allow the network any more.
-fn watch_policy(session: &Arc<Session>) {
-    if session.platform.network.is_none() {
-        return;
-    }
-    let session = Arc::downgrade(session);
-    std::thread::spawn(move || {
-        loop {
-            std::thread::sleep(POLICY_EVERY);
-            let Some(session) = session.upgrade() else {
-                return;
-            };
-            if session.node.lock().is_none() {
-                return;
-            }
-            if session.may_use(NetworkUse::Everything).is_err() {
-                return session.node.stop();
-            }
-        }
-    });
-}
-
-impl Session {
-    /// What the node writes down, for the app's log.
-    fn log(&self) -> vault_app::Log {
-        let sink = self.platform.log.clone();
-        vault_app::Log::new(Arc::new(move |event| {
-            let Some(sink) = &sink else { return };
-            let fields = event.fields().into_iter();
-            let fields = fields.map(|(name, value)| format!(" {name}={value}"));
-            // a log that fails changes nothing
-            let _ = sink.write(LogLine {
-                time: vault_app::now(),
-                level: match event.level() {
-                    vault_app::log::Level::Error => LogLevel::Error,
-                    vault_app::log::Level::Warn => LogLevel::Warn,
-                    vault_app::log::Level::Info => LogLevel::Info,
-                    vault_app::log::Level::Debug => LogLevel::Debug,
-                },
-                event: event.name().to_owned(),
-                text: fields.fold(event.name().to_owned(), |text, field| text + &field),
-            });
-        }))
     }
 }

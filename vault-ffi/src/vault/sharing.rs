@@ -75,6 +75,18 @@ impl Vault {
             .await
     }
 
+    /// The receipts of a grant's revocations.
+    pub async fn receipts(&self, grant: String) -> Result<Vec<Receipt>, MedVaultError> {
+        self.read(move |_, vault| {
+            let id: GrantId = types::id(&grant, "grant")?;
+            let grant = vault.grants()?.into_iter().find(|grant| grant.id == id);
+            let grant = grant.ok_or(vault_core::VaultError::NoGrant(id))?;
+            let receipts = grant.receipts.iter();
+            Ok(receipts.map(|receipt| shown(vault, receipt)).collect())
+        })
+        .await
+    }
+
     /// The ticket of a reader once more, with the addresses of now.
     pub async fn ticket(&self, grant: String, reader: String) -> Result<String, MedVaultError> {
         self.read(move |session, vault| {

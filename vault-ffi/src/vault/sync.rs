@@ -98,7 +98,7 @@ fn begin(session: &Arc<Session>, tell: &UnboundedSender<Done>) -> Result<()> {
             while let Some(name) = next() {
                 let synced = session
                     .busy()
-                    .and_then(|_busy| online::sync_sender(&session, &name));
+                    .and_then(|_busy| online::sync_sender(&session, &name, false));
                 if tell.send(Done::Sender(name, synced)).is_err() {
                     return;
                 }

@@ -4,18 +4,13 @@ use std::path::Path;
 
 use clap::Args;
 use serde_json::json;
-use vault_core::{
-    AgentAddress, AgentRequest, ContactInfo, GrantInfo, MAX_AGENT_ADDRESS_LEN, Vault, VaultError,
-};
+use vault_core::{AgentAddress, AgentRequest, ContactInfo, GrantInfo, MAX_AGENT_ADDRESS_LEN};
 
 use super::agent_json;
 use crate::commands::grant::find;
 use crate::context::Context;
 use crate::error::{Error, Exit, Result};
 use crate::{files, show, time};
-
-/// How long an agent answers unless something else is said, in seconds.
-const DEFAULT_TIME: u64 = 30 * 24 * 3600;
 
 /// Let a contact answer requests under a grant on request
 ///
@@ -61,29 +56,14 @@ pub fn run(context: &Context, args: &Add) -> Result<Exit> {
     let (home, mut vault) = context.home_and_vault()?;
     let (grant, ids) = find(&mut vault, &args.grant)?;
     let contact = vault.contact(&args.contact)?;
-    check(&contact, &address)?;
-    if grant.agreement.is_none() {
-        return Err(VaultError::NotOnRequest.into());
-    }
-    if !grant.terms.agents.contains(contact.card.owner()) {
-        return Err(VaultError::NotAnAgent(grant.id).into());
-    }
-    let request = AgentRequest {
-        contact: contact.id.to_string(),
-        node: address.node().clone(),
-        opens: args.opens,
-        until: until(args, &grant)?,
-    };
+    let until = until(args)?;
+    let request = vault_app::agent_request(&contact, &grant, &address, args.opens, until)?;
     if args.dry_run {
         return dry_run(context, &contact, &grant, &request);
     }
     consent(context, args, &contact)?;
-    if address.card() != &contact.card {
-        vault.add_contact(&contact.name, address.card())?;
-    }
-    let agent = vault.add_agent(&grant.id, &request)?;
-    let node = vault_app::node_address(&home, &vault)?;
-    let ticket = ticket(&mut vault, &grant, &contact, &node)?;
+    let (agent, ticket) =
+        vault_app::add_agent(&home, &mut vault, &contact, &grant, &address, &request)?;
     if context.out.json {
         let mut value = agent_json(&grant.id, &agent);
         value["ticket"] = json!(ticket);
@@ -112,22 +92,12 @@ fn read_address(given: &str) -> Result<AgentAddress> {
     Ok(AgentAddress::from_text(&text)?)
 }
 
-/// The address must be the contact's own.
-fn check(contact: &ContactInfo, address: &AgentAddress) -> Result<()> {
-    if address.card().owner() == contact.card.owner() {
-        return Ok(());
-    }
-    let what = format!("this is not the address of {}", contact.name);
-    Err(Error::new(Exit::Terms, "other-agent", what)
-        .hint("let `medvault agent address` be run in the contact's own home"))
-}
-
-fn until(args: &Add, grant: &GrantInfo) -> Result<u64> {
-    let Some(text) = &args.until else {
-        let longest = time::now().saturating_add(DEFAULT_TIME);
-        return Ok(grant.terms.expires.unwrap_or(longest).min(longest));
-    };
-    time::parse_until(text).or_else(|_| time::parse_end(text))
+/// When it ends, if the command line says so.
+fn until(args: &Add) -> Result<Option<u64>> {
+    let until = args.until.as_deref();
+    until
+        .map(|text| time::parse_until(text).or_else(|_| time::parse_end(text)))
+        .transpose()
 }
 
 fn consent(context: &Context, args: &Add, contact: &ContactInfo) -> Result<()> {
@@ -148,17 +118,6 @@ fn consent(context: &Context, args: &Add, contact: &ContactInfo) -> Result<()> {
         true => Ok(()),
         false => context.consent(false, &format!("Let {name} answer for you?")),
     }
-}
-
-fn ticket(
-    vault: &mut Vault,
-    grant: &GrantInfo,
-    contact: &ContactInfo,
-    node: &vault_core::NodeAddress,
-) -> Result<String> {
-    let mut tickets = vault.tickets(&grant.id, node)?.into_iter();
-    let found = tickets.find(|(name, _)| *name == contact.name);
-    Ok(found.ok_or(VaultError::NotAnAgent(grant.id))?.1)
 }
 
 fn words(contact: &ContactInfo, grant: &GrantInfo, request: &AgentRequest) -> String {

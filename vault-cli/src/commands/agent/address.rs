@@ -1,11 +1,9 @@
 //! `medvault agent address`.
 
+use crate::context::Context;
+use crate::error::{Exit, Result};
 use clap::Args;
 use serde_json::json;
-use vault_core::AgentAddress;
-
-use crate::context::Context;
-use crate::error::{Error, Exit, Result};
 
 /// Print the address of this home, for a patient who wants it as an agent
 ///
@@ -17,13 +15,7 @@ pub struct Address {}
 /// Runs the command.
 pub fn run(context: &Context) -> Result<Exit> {
     let (home, vault) = context.home_and_vault()?;
-    let Some(node) = vault_app::last_node_address(&home) else {
-        let what = "this home has never been served, so nobody could reach it";
-        return Err(Error::new(Exit::Failure, "never-served", what)
-            .hint("run `medvault serve`, and this command again while it runs"));
-    };
-    let card = vault.device().card(vault.name())?;
-    let address = AgentAddress::new(card, node)?;
+    let address = vault_app::own_agent_address(&home, &vault)?;
     match context.out.json {
         true => context.out.json(&json!({
             "address": address.to_text(),

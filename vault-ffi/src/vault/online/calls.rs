@@ -1,0 +1,38 @@
+//! Networks of calls that are under way, to be hung up when the vault is locked.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use vault_app::Network;
+
+/// Networks of calls that are under way; `None` once the vault is being locked.
+pub(in crate::vault) struct Calls(Mutex<Option<Vec<Weak<Network>>>>);
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self(Mutex::new(Some(Vec::new())))
+    }
+}
+
+impl Calls {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Weak<Network>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn add(&self, network: &Arc<Network>) {
+        match &mut *self.lock() {
+            None => network.hang_up(),
+            Some(all) => {
+                all.retain(|one| one.strong_count() > 0);
+                all.push(Arc::downgrade(network));
+            }
+        }
+    }
+
+    /// Ends all of them, and those to come.
+    pub(in crate::vault) fn hang_up(&self) {
+        let all = self.lock().take();
+        for network in all.into_iter().flatten().filter_map(|one| one.upgrade()) {
+            network.hang_up();
+        }
+    }
+}
