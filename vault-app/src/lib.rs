@@ -79,7 +79,9 @@ pub use log::Log;
 #[cfg(feature = "network")]
 pub use network::agents::close_agents;
 #[cfg(feature = "network")]
-pub use network::{GivenHead, Network, PeersFetch, Places, agents, copy_vault, publish_name};
+pub use network::{
+    Calls, GivenHead, Network, PeersFetch, Places, agents, copy_vault, publish_name,
+};
 pub use node_address::{last_node_address, node_address};
 #[cfg(feature = "network")]
 pub use pinning::Pinning;

@@ -4,6 +4,7 @@
 mod access;
 pub mod agents;
 mod blocks;
+mod calls;
 mod dht;
 mod forks;
 mod heads;
@@ -34,6 +35,7 @@ use crate::evidence::with_evidence;
 use crate::time;
 
 pub(crate) use access::{Answered, Wanted};
+pub use calls::Calls;
 pub(crate) use dht::settings as dht_settings;
 pub use names::publish_name;
 pub(crate) use newest::RETRIES;

@@ -18,7 +18,7 @@ use vault_core::{
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::log::{Event, Log};
-use crate::network::{Network, Places};
+use crate::network::{Calls, Network, Places};
 use crate::time;
 
 /// How often to see whether another command changed the inbox.
@@ -73,12 +73,14 @@ struct Read {
 pub(super) struct HomeCharges {
     known: Arc<Mutex<Known>>,
     tell: SyncSender<Message>,
+    calls: Arc<Calls>,
 }
 
 impl HomeCharges {
     /// Reads what the inbox and the cache say, and begins to keep it fresh. What changes is
     /// written down; so is it when the inbox cannot be read, and then nothing is answered for.
     pub(super) fn start(app: &App, device: &Arc<Device>, places: &Places, log: Log) -> Self {
+        let calls = Arc::<Calls>::default();
         let (sender, messages) = sync_channel(64);
         let known = Arc::<Mutex<Known>>::default();
         let mut watch = Watch {
@@ -86,6 +88,7 @@ impl HomeCharges {
                 home: app.home().clone(),
                 device: device.clone(),
                 places: places.clone(),
+                calls: calls.clone(),
             },
             known: known.clone(),
             seen: HashMap::new(),
@@ -104,6 +107,7 @@ impl HomeCharges {
         Self {
             known,
             tell: sender,
+            calls,
         }
     }
 }
@@ -126,6 +130,7 @@ impl ChargeSource for HomeCharges {
 
 impl Drop for HomeCharges {
     fn drop(&mut self) {
+        self.calls.hang_up();
         // the thread may have ended by itself
         let _ = self.tell.send(Message::Stop);
     }
@@ -137,6 +142,8 @@ struct Patients {
     home: Arc<Home>,
     device: Arc<Device>,
     places: Places,
+    /// Hung up when the node stops.
+    calls: Arc<Calls>,
 }
 
 impl Patients {
@@ -175,6 +182,7 @@ impl Patients {
     fn sync(&self, vault: &VaultId) -> Synced {
         // one network for each: that a patient is silent says nothing about the others
         let network = Network::unheard(self.device.clone(), self.places.clone());
+        self.calls.add(&network);
         let read = || {
             let mut inbox = self.inbox()?;
             let mut following = inbox.find(&vault.to_string())?.clone();

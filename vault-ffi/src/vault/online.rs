@@ -1,6 +1,5 @@
 //! What needs the network.
 
-mod calls;
 mod node;
 
 use std::sync::Arc;
@@ -20,8 +19,8 @@ use crate::platform::NetworkUse;
 use crate::types::{self, AgentSummary, SenderSync};
 use crate::work::Control;
 
-pub(super) use calls::Calls;
 pub(super) use node::{Running, start_node};
+pub(super) use vault_app::Calls;
 
 impl Session {
     /// A network for one call. Nothing is contacted before somebody must be asked. Locking ends it.

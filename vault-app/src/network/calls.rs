@@ -1,11 +1,11 @@
-//! Networks of calls that are under way, to be hung up when the vault is locked.
+//! Networks that are in use, to be hung up together.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use vault_app::Network;
+use super::Network;
 
-/// Networks of calls that are under way; `None` once the vault is being locked.
-pub(in crate::vault) struct Calls(Mutex<Option<Vec<Weak<Network>>>>);
+/// Networks that are in use; `None` once all of them were hung up.
+pub struct Calls(Mutex<Option<Vec<Weak<Network>>>>);
 
 impl Default for Calls {
     fn default() -> Self {
@@ -18,7 +18,8 @@ impl Calls {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn add(&self, network: &Arc<Network>) {
+    /// Adds one; it is hung up at once when the others have been.
+    pub fn add(&self, network: &Arc<Network>) {
         match &mut *self.lock() {
             None => network.hang_up(),
             Some(all) => {
@@ -29,7 +30,7 @@ impl Calls {
     }
 
     /// Ends all of them, and those to come.
-    pub(in crate::vault) fn hang_up(&self) {
+    pub fn hang_up(&self) {
         let all = self.lock().take();
         for network in all.into_iter().flatten().filter_map(|one| one.upgrade()) {
             network.hang_up();
