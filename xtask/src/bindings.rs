@@ -26,6 +26,9 @@ impl Language {
     }
 }
 
+/// How the generator says that a library does not describe itself.
+const STRIPPED: &str = "No UniFFI metadata";
+
 /// Writes the bindings of `library` into the folder `out`, and returns what was written. The library
 /// itself is put beside Python's, where it looks for it.
 pub fn generate(
@@ -54,7 +57,19 @@ pub fn generate(
         format: false,
         ..GenerateOptions::default()
     };
-    uniffi_bindgen::bindings::generate(options).map_err(|error| format!("{error:#}"))?;
+    let made = uniffi_bindgen::bindings::generate(options.clone());
+    let made = match made.map_err(|error| format!("{error:#}")) {
+        // what describes the calls is read from the table that stripping takes away
+        Err(error) if error.contains(STRIPPED) => {
+            eprintln!("the library is stripped: its bindings are made from one for debugging");
+            let library = absolute(&crate::cargo::build_library(root, "dev", None)?)?;
+            let source = utf8(&library)?;
+            let made = uniffi_bindgen::bindings::generate(GenerateOptions { source, ..options });
+            made.map_err(|error| format!("{error:#}"))
+        }
+        made => made,
+    };
+    made?;
     let mut written = Vec::new();
     list(&out, &mut written).map_err(|error| error.to_string())?;
     if language == Language::Python {
