@@ -19,6 +19,13 @@ impl Samples {
         self.0.get(self.0.len() / 2).copied().unwrap_or(f64::NAN)
     }
 
+    /// These and those.
+    pub fn with(&self, others: &Self) -> Self {
+        let mut all = Self(self.0.iter().chain(&others.0).copied().collect());
+        all.0.sort_by(f64::total_cmp);
+        all
+    }
+
     /// Every measurement, each changed by `change`.
     pub fn map(&self, change: impl Fn(f64) -> f64) -> Self {
         let mut mapped = Self(self.0.iter().copied().map(change).collect());

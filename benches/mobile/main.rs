@@ -47,6 +47,20 @@ pub struct Figures {
     path: Samples,
 }
 
+impl Figures {
+    /// These and those.
+    fn with(&self, others: &Self) -> Self {
+        Self {
+            open: self.open.with(&others.open),
+            page: self.page.with(&others.page),
+            list: self.list.with(&others.list),
+            add: self.add.with(&others.add),
+            stream: self.stream.with(&others.stream),
+            path: self.path.with(&others.path),
+        }
+    }
+}
+
 fn main() -> Fallible<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     // `cargo test --benches` starts this too, without the word that `cargo bench` adds
@@ -71,16 +85,20 @@ fn main() -> Fallible<()> {
     let home = folder.path().join("home");
     fill(&home, plan.records)?;
     let mut table = Table::new(has("--json"));
-    let rust = rust::measure(&plan, &home)?;
-    show_rust(&mut table, &plan, &rust);
-    for (language, measured) in [
-        ("Kotlin", languages::kotlin(&plan, &home)),
-        ("Python", languages::python(&plan, &home)),
-    ] {
-        match measured? {
-            Some(figures) => show(&mut table, &plan, language, &figures, &rust),
-            None => table.note(&format!("{language}: not measured, its tools are not here")),
-        }
+    let mut before = rust::measure(&plan, &home)?;
+    show_rust(&mut table, &plan, &before);
+    type Measure = fn(&Plan, &Path) -> Fallible<Option<Figures>>;
+    let languages: [(&str, Measure); 2] =
+        [("Kotlin", languages::kotlin), ("Python", languages::python)];
+    for (language, measure) in languages {
+        let Some(figures) = measure(&plan, &home)? else {
+            table.note(&format!("{language}: not measured, its tools are not here"));
+            continue;
+        };
+        // the machine does not stay as quiet as it was: the yardstick is taken on both sides
+        let after = rust::measure(&plan, &home)?;
+        show(&mut table, &plan, language, &figures, &before.with(&after));
+        before = after;
     }
     Ok(())
 }
