@@ -20,6 +20,7 @@ impl Samples {
     }
 
     /// These and those.
+    #[allow(dead_code)] // only some of the benchmarks that share this file need it
     pub fn with(&self, others: &Self) -> Self {
         let mut all = Self(self.0.iter().chain(&others.0).copied().collect());
         all.0.sort_by(f64::total_cmp);
