@@ -142,6 +142,7 @@ fn waiting(session: &Session, vault: &mut vault_core::Vault) -> Result<WaitingDe
 
 /// A deposit that is ready to go.
 pub(super) struct Made<'a> {
+    #[cfg_attr(not(feature = "network"), allow(dead_code))] // who is to be reached
     pub(super) to: &'a Recipient,
     pub(super) outgoing: &'a Outgoing,
     pub(super) store: &'a CarStore,

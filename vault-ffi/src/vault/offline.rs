@@ -67,7 +67,7 @@ pub(super) fn deliver(_: &Session, _: &Made<'_>, _: &Arc<Control>) -> Result<u64
 
 /// Networks that there are none of.
 #[derive(Default)]
-pub(super) struct Calls;
+pub(super) struct Calls(());
 
 impl Calls {
     pub(super) fn hang_up(&self) {}
@@ -75,7 +75,7 @@ impl Calls {
 
 /// A node that never runs.
 #[derive(Default)]
-pub(super) struct Running;
+pub(super) struct Running(());
 
 impl Running {
     pub(super) fn stop(&self) {}

@@ -23,6 +23,7 @@ const LONGEST_END: Duration = Duration::from_secs(10);
 pub(crate) struct Session {
     pub(crate) app: App,
     pub(super) device: Arc<Device>,
+    #[cfg_attr(not(feature = "network"), allow(dead_code))] // the policy and the node's log
     pub(super) platform: Platform,
     pub(super) node: Running,
     /// Networks of calls that are under way.
@@ -141,6 +142,7 @@ impl Session {
     }
 
     /// Fails unless the app allows that much of the network now.
+    #[cfg_attr(not(feature = "network"), allow(dead_code))] // nothing asks then
     pub(super) fn may_use(&self, wanted: NetworkUse) -> Result<()> {
         let allowed = match &self.platform.network {
             None => NetworkUse::Everything,
