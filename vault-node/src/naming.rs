@@ -117,11 +117,12 @@ fn provider_key(cid: &Cid) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use vault_core::{Block, Codec, SigningKey};
 
-    fn record(seed: u8, sequence: u64, until: u64) -> (IpnsName, Vec<u8>) {
+    /// A record under the name of a made-up key.
+    pub(crate) fn record(seed: u8, sequence: u64, until: u64) -> (IpnsName, Vec<u8>) {
         let key = SigningKey::from_seed(&[seed; 32]);
         let head = Block::new(Codec::DagCbor, vec![0xa0]).unwrap().cid();
         let record = IpnsRecord::sign(&key, head, sequence, until);

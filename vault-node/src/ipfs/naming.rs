@@ -130,14 +130,7 @@ impl Rules for IpnsOnly {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vault_core::{Block, Codec, SigningKey};
-
-    fn record(seed: u8, sequence: u64, until: u64) -> (IpnsName, Vec<u8>) {
-        let key = SigningKey::from_seed(&[seed; 32]);
-        let head = Block::new(Codec::DagCbor, vec![0xa0]).unwrap().cid();
-        let record = IpnsRecord::sign(&key, head, sequence, until);
-        (IpnsName::new(key.public()), record.as_bytes().to_vec())
-    }
+    use crate::naming::tests::record;
 
     #[test]
     fn a_server_keeps_records_of_names_and_nothing_else() {
